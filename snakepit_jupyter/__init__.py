@@ -1,0 +1,135 @@
+"""Long-running Python work started from a notebook: seen live, stopped for real, never lost.
+
+    import snakepit_jupyter as snakepit
+
+    %load_ext snakepit_jupyter          # in a notebook: %%snakepit_stream and %snakepit
+
+The names below are loaded at their first use, so that importing the package costs next to nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from snakepit_jupyter.client.client import AsyncClient, Client, Session, ToolReplaced
+    from snakepit_jupyter.client.default import (
+        execute,
+        execute_in_session,
+        execute_in_session_stream,
+        execute_stream,
+        list_tools,
+        session,
+        start,
+        status,
+        stop,
+    )
+    from snakepit_jupyter.client.run import Run
+    from snakepit_jupyter.errors import (
+        AlreadyStarted,
+        BridgeStartFailed,
+        ChunksLost,
+        GrpcUnavailable,
+        InvalidConfig,
+        InvalidParameter,
+        RunNotFound,
+        RunStopped,
+        SnakepitError,
+        StreamingNotSupported,
+        StreamingRequired,
+        ToolError,
+        ToolNotFound,
+        Unavailable,
+        UnserializableValue,
+        UsageError,
+        WorkerCrashed,
+        WorkerStartFailed,
+        WorkerTimeout,
+    )
+    from snakepit_jupyter.worker.adapter import BaseAdapter, tool
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AlreadyStarted",
+    "AsyncClient",
+    "BaseAdapter",
+    "BridgeStartFailed",
+    "ChunksLost",
+    "Client",
+    "GrpcUnavailable",
+    "InvalidConfig",
+    "InvalidParameter",
+    "Run",
+    "RunNotFound",
+    "RunStopped",
+    "Session",
+    "SnakepitError",
+    "StreamingNotSupported",
+    "StreamingRequired",
+    "ToolError",
+    "ToolNotFound",
+    "ToolReplaced",
+    "Unavailable",
+    "UnserializableValue",
+    "UsageError",
+    "WorkerCrashed",
+    "WorkerStartFailed",
+    "WorkerTimeout",
+    "execute",
+    "execute_in_session",
+    "execute_in_session_stream",
+    "execute_stream",
+    "list_tools",
+    "load_ipython_extension",
+    "session",
+    "start",
+    "status",
+    "stop",
+    "tool",
+    "unload_ipython_extension",
+]
+
+_ELSEWHERE = {
+    "client.client": ("AsyncClient", "Client", "Session", "ToolReplaced"),
+    "client.default": (
+        "execute",
+        "execute_in_session",
+        "execute_in_session_stream",
+        "execute_stream",
+        "list_tools",
+        "session",
+        "start",
+        "status",
+        "stop",
+    ),
+    "client.run": ("Run",),
+    "worker.adapter": ("BaseAdapter", "tool"),
+}
+_HOME = {name: module for module, names in _ELSEWHERE.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_HOME.get(name, 'errors')}")
+    value = getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """`%load_ext snakepit_jupyter`."""
+    from snakepit_jupyter.magics import load
+
+    load(ipython)
+
+
+def unload_ipython_extension(ipython: Any) -> None:
+    """`%unload_ext snakepit_jupyter`."""
+    from snakepit_jupyter.magics import unload
+
+    unload(ipython)
