@@ -1,0 +1,73 @@
+"""The settings of a bridge and its pool: frozen, and checked where they come in."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from snakepit_jupyter.errors import InvalidConfig
+
+MOST_WORKERS_BY_DEFAULT = 4
+
+
+def default_pool_size() -> int:
+    """As many workers as there are cores for this process, at most four."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(MOST_WORKERS_BY_DEFAULT, cores)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """How a bridge works.
+
+    Args:
+        pool_size: number of worker processes.
+        adapters: the user's adapters, each "package.module:Class".
+        worker_init_timeout: seconds a worker has to become ready.
+        cancel_grace: seconds a call that was asked to stop has, until KeyboardInterrupt is raised in it.
+        kill_grace: seconds it has after that, until its worker is killed.
+        sys_path: where workers look for adapters besides their own `sys.path`.
+
+    Raises:
+        InvalidConfig: if a value cannot be; names the setting and what is allowed.
+    """
+
+    pool_size: int = 0
+    adapters: tuple[str, ...] = ()
+    worker_init_timeout: float = 30.0
+    cancel_grace: float = 0.5
+    kill_grace: float = 5.0
+    sys_path: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.pool_size == 0:
+            object.__setattr__(self, "pool_size", default_pool_size())
+        _check_integer("pool_size", self.pool_size, 1, 256)
+        for name in ("worker_init_timeout", "cancel_grace", "kill_grace"):
+            _check_seconds(name, getattr(self, name))
+        object.__setattr__(self, "adapters", _names("adapters", self.adapters))
+        object.__setattr__(self, "sys_path", tuple(self.sys_path))
+
+    def as_json(self) -> dict[str, Any]:
+        """The settings as they travel to the bridge's process."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "Config":
+        return cls(**fields)
+
+
+def _check_integer(name: str, value: Any, least: int, most: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise InvalidConfig(f"{name} is {value!r}", hint=f"It is a whole number from {least} to {most}.")
+
+
+def _check_seconds(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
+        raise InvalidConfig(f"{name} is {value!r}", hint="It is a number of seconds above 0.")
+
+
+def _names(name: str, value: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(value, str) or not all(isinstance(item, str) for item in value):
+        raise InvalidConfig(f"{name} is {value!r}", hint='It is a list such as ["package.module:Class"].')
+    return tuple(value)

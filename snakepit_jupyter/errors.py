@@ -1,0 +1,249 @@
+"""Every error of ours, on one page.
+
+    SnakepitError
+    ├── UsageError               who called should change the call
+    │   ├── InvalidParameter         an argument is missing, unknown or of the wrong type
+    │   ├── ToolNotFound             no worker offers a tool of that name
+    │   ├── StreamingNotSupported    the tool gives one result: execute() it
+    │   ├── StreamingRequired        the tool streams: execute_stream() it
+    │   ├── RunNotFound              there is no such run, or it ended long ago
+    │   ├── UnserializableValue      a value cannot travel between processes
+    │   ├── InvalidConfig            a setting has a wrong value
+    │   └── AlreadyStarted           a bridge with other settings is running
+    ├── ToolError                the tool itself raised; its traceback came along
+    ├── RunStopped               somebody stopped the run
+    ├── WorkerTimeout            the deadline passed
+    ├── ChunksLost               a reader came too late for chunks the run's log no longer holds
+    └── Unavailable              the machinery failed; trying again may help
+        ├── WorkerCrashed            the worker died in the middle of the call
+        ├── WorkerStartFailed        no worker could be started
+        ├── BridgeStartFailed        the bridge could not be started
+        └── GrpcUnavailable          the bridge does not answer
+
+Between processes a failure is a value (`Failure`); it becomes an exception where the user's code
+waits for it. Every one has a stable `code`, says whether a retry makes sense, and what to do.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failure on its way to the user.
+
+    Args:
+        code: the stable name of the kind of failure.
+        message: what happened, in one line if it can be.
+        hint: what to do about it; may be empty.
+        retryable: whether the same call may succeed when tried again.
+        remote_type: of a tool's own exception, its class's name.
+        remote_traceback: of a tool's own exception, its traceback as text.
+        details: further named facts.
+    """
+
+    code: str
+    message: str
+    hint: str = ""
+    retryable: bool = False
+    remote_type: str = ""
+    remote_traceback: str = ""
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+class SnakepitError(Exception):
+    """The base of all errors of this package.
+
+    Args:
+        message: what happened.
+        hint: what to do about it.
+        details: further named facts.
+    """
+
+    code: ClassVar[str] = "snakepit_error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, hint: str = "", details: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.details: dict[str, str] = dict(details or {})
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+    def failure(self) -> Failure:
+        """The same as a value that can travel."""
+        return Failure(self.code, self.message, self.hint, self.retryable, details=self.details)
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython prints for it: the error itself. Our own frames would say nothing to the user."""
+        first = f"{type(self).__name__}: {self.message}"
+        return [line for line in (first, self.hint) if line]
+
+
+class UsageError(SnakepitError):
+    """The call itself is wrong."""
+
+    code = "usage_error"
+
+
+class InvalidParameter(UsageError):
+    """An argument is missing, unknown or of the wrong type; `key` names it."""
+
+    code = "invalid_parameter"
+
+    @property
+    def key(self) -> str:
+        return self.details.get("key", "")
+
+
+class ToolNotFound(UsageError):
+    """No worker offers a tool of that name."""
+
+    code = "tool_not_found"
+
+
+class StreamingNotSupported(UsageError):
+    """The tool gives one result; it cannot be streamed."""
+
+    code = "streaming_not_supported"
+
+
+class StreamingRequired(UsageError):
+    """The tool streams; it cannot be called for one result."""
+
+    code = "streaming_required"
+
+
+class RunNotFound(UsageError):
+    """There is no such run, or it ended long ago."""
+
+    code = "run_not_found"
+
+
+class UnserializableValue(UsageError):
+    """A value cannot travel between processes."""
+
+    code = "unserializable_value"
+
+
+class InvalidConfig(UsageError):
+    """A setting has a wrong value."""
+
+    code = "invalid_config"
+
+
+class AlreadyStarted(UsageError):
+    """A bridge with other settings is running."""
+
+    code = "already_started"
+
+
+class ToolError(SnakepitError):
+    """The tool itself raised.
+
+    Attributes:
+        remote_type: the class of the exception in the worker, for example "ValueError".
+        remote_message: its text.
+        remote_traceback: its traceback in the worker, as text.
+    """
+
+    code = "tool_error"
+    remote_type: str = ""
+    remote_traceback: str = ""
+
+    @property
+    def remote_message(self) -> str:
+        return self.message.removeprefix(f"{self.remote_type}: ")
+
+    def __str__(self) -> str:
+        return f"{self.message}\n\n{self.remote_traceback}" if self.remote_traceback else self.message
+
+    def failure(self) -> Failure:
+        return Failure(
+            self.code,
+            self.message,
+            self.hint,
+            self.retryable,
+            self.remote_type,
+            self.remote_traceback,
+            self.details,
+        )
+
+    def _render_traceback_(self) -> list[str]:
+        where = ["In the worker:", self.remote_traceback.rstrip()] if self.remote_traceback else []
+        return [*where, f"{type(self).__name__}: {self.message}"]
+
+
+class RunStopped(SnakepitError):
+    """Somebody stopped the run: the Stop button, an interrupt of the kernel, `cancel()`."""
+
+    code = "stopped"
+
+
+class WorkerTimeout(SnakepitError):
+    """The call's deadline passed."""
+
+    code = "worker_timeout"
+    retryable = True
+
+
+class ChunksLost(SnakepitError):
+    """A reader came too late: the run's log no longer holds the chunks it asked for."""
+
+    code = "chunks_lost"
+
+
+class Unavailable(SnakepitError):
+    """The machinery failed, not the call."""
+
+    code = "unavailable"
+    retryable = True
+
+
+class WorkerCrashed(Unavailable):
+    """The worker died in the middle of the call."""
+
+    code = "worker_crashed"
+
+
+class WorkerStartFailed(Unavailable):
+    """No worker could be started."""
+
+    code = "worker_start_failed"
+    retryable = False
+
+
+class BridgeStartFailed(Unavailable):
+    """The bridge could not be started."""
+
+    code = "bridge_start_failed"
+    retryable = False
+
+
+class GrpcUnavailable(Unavailable):
+    """The bridge does not answer."""
+
+    code = "grpc_unavailable"
+
+
+def _all_errors(base: type[SnakepitError]) -> dict[str, type[SnakepitError]]:
+    known = {base.code: base}
+    for child in base.__subclasses__():
+        known |= _all_errors(child)
+    return known
+
+
+BY_CODE: Mapping[str, type[SnakepitError]] = _all_errors(SnakepitError)
+
+
+def error_from(failure: Failure) -> SnakepitError:
+    """The exception that stands for a failure which travelled here."""
+    kind = BY_CODE.get(failure.code, SnakepitError)
+    error = kind(failure.message, hint=failure.hint, details=failure.details)
+    if isinstance(error, ToolError):
+        error.remote_type = failure.remote_type
+        error.remote_traceback = failure.remote_traceback
+    return error
