@@ -1,0 +1,64 @@
+"""How the bridge reaches a worker: WorkerService over gRPC, one channel for the worker's whole life."""
+
+from collections.abc import AsyncIterator
+
+import grpc
+import grpc.aio
+
+from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2 as pb
+from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2_grpc as pb_grpc
+from snakepit_jupyter.codecs.protobuf import RUNG_NUMBERS, call_to_pb
+from snakepit_jupyter.messages import Call, StopRung
+from snakepit_jupyter.transport.auth import bearer
+from snakepit_jupyter.transport.options import CHANNEL_OPTIONS
+
+
+class ConnectionLost(Exception):
+    """The worker no longer answers."""
+
+
+class GrpcTransport:
+    """A channel to one worker.
+
+    Args:
+        address: where it listens, for example "unix:/path".
+        token: the secret it wants.
+    """
+
+    def __init__(self, address: str, token: str) -> None:
+        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+        self._stub = pb_grpc.WorkerServiceStub(self._channel)
+        self._metadata = bearer(token)
+
+    async def stream(self, call: Call) -> AsyncIterator[pb.CallUpdate]:
+        """The call's chunks in groups, its end last. Not asking for more holds the worker back.
+
+        Raises:
+            ConnectionLost: if the worker went away before the end.
+        """
+        try:
+            async for update in self._stub.RunTool(call_to_pb(call), metadata=self._metadata):
+                yield update
+        except grpc.aio.AioRpcError as error:
+            raise ConnectionLost(error.details() or error.code().name) from error
+
+    async def cancel(self, call_id: str, rung: StopRung) -> None:
+        """Ask a call to stop; it is no error if it has ended."""
+        request = pb.CancelCallRequest(call_id=call_id, rung=RUNG_NUMBERS[rung])
+        await self._quietly(self._stub.CancelCall(request, metadata=self._metadata))
+
+    async def close_session(self, session_id: str) -> int:
+        """Clean up the session's adapters; how many there were."""
+        request = pb.CloseSessionRequest(session_id=session_id)
+        reply = await self._quietly(self._stub.CloseSession(request, metadata=self._metadata))
+        return reply.closed if isinstance(reply, pb.CloseSessionReply) else 0
+
+    async def aclose(self) -> None:
+        await self._channel.close()
+
+    async def _quietly(self, rpc: "grpc.aio.UnaryUnaryCall[object, object]") -> object:
+        """A worker that has gone needs no asking any more."""
+        try:
+            return await rpc
+        except grpc.aio.AioRpcError:
+            return None

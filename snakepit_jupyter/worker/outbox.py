@@ -1,0 +1,97 @@
+"""The place between a tool, which makes chunks on its thread, and the loop, which sends them.
+
+The tool may be ahead of the sender by a bounded number of bytes; then it waits. The sender takes all there
+is at once, so small chunks travel in groups while the transport is busy, and one by one while it is not.
+"""
+
+import asyncio
+import threading
+
+from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2 as pb
+
+LIMIT = 1024 * 1024
+OVERHEAD = 64
+
+
+class Abandoned(Exception):
+    """Nobody wants further chunks: the call was cancelled, or its reader has gone."""
+
+
+class Outbox:
+    """Chunks of one call on their way out.
+
+    Args:
+        loop: the loop that sends.
+        limit: how many bytes the tool may be ahead.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, limit: int = LIMIT) -> None:
+        self._loop = loop
+        self._limit = limit
+        self._changed = threading.Condition(threading.Lock())
+        self._chunks: list[pb.Chunk] = []
+        self._size = 0
+        self._end: pb.CallEnd | None = None
+        self._abandoned = False
+        self._news = asyncio.Event()
+        self._sender_waits = False
+
+    def put(self, chunk: pb.Chunk) -> None:
+        """Add a chunk; waits while the sender is too far behind. Any thread but the loop's.
+
+        Raises:
+            Abandoned: if nobody wants it.
+        """
+        with self._changed:
+            while self._size >= self._limit and not self._abandoned:
+                self._changed.wait()
+            if self._abandoned:
+                raise Abandoned
+            self._add(chunk)
+
+    def put_text(self, chunk: pb.Chunk) -> None:
+        """Add what the tool printed. Never raises: clean-up code prints too. Without a reader it may be dropped."""
+        with self._changed:
+            while self._size >= self._limit and not self._abandoned:
+                self._changed.wait()
+            if self._size < self._limit:
+                self._add(chunk)
+
+    def _add(self, chunk: pb.Chunk) -> None:
+        self._chunks.append(chunk)
+        self._size += len(chunk.data) + OVERHEAD
+        self._wake_sender()
+
+    def finish(self, end: pb.CallEnd) -> None:
+        """Nothing comes after this."""
+        with self._changed:
+            self._end = end
+            self._wake_sender()
+
+    def abandon(self) -> None:
+        """From now on `put` raises, also one that is waiting. What was put is still sent."""
+        with self._changed:
+            self._abandoned = True
+            self._changed.notify_all()
+
+    async def take(self) -> pb.CallUpdate:
+        """All there is, as soon as there is something; the last one holds the end. Only on the loop."""
+        while True:
+            with self._changed:
+                if self._chunks or self._end:
+                    return self._take()
+                self._sender_waits = True
+                self._news.clear()
+            await self._news.wait()
+
+    def _take(self) -> pb.CallUpdate:
+        update = pb.CallUpdate(chunks=self._chunks, end=self._end)
+        self._chunks = []
+        self._size = 0
+        self._changed.notify_all()
+        return update
+
+    def _wake_sender(self) -> None:
+        if self._sender_waits:
+            self._sender_waits = False
+            self._loop.call_soon_threadsafe(self._news.set)
