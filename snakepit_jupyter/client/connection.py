@@ -1,0 +1,177 @@
+"""The client's core: RunService spoken over one gRPC channel, on the portal's loop."""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Awaitable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+# A notebook's `!command` forks; without this gRPC prints about it into the cell.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+# Its notes on connections that end are for its developers.
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+
+import grpc.aio
+
+from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2 as pb
+from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2_grpc as pb_grpc
+from snakepit_jupyter.codecs.protobuf import (
+    ENCODINGS,
+    call_to_pb,
+    chunk_from_pb,
+    failure_from_pb,
+    run_state_from_pb,
+    status_from_pb,
+    update_from_pb,
+)
+from snakepit_jupyter.errors import GrpcUnavailable, SnakepitError, error_from
+from snakepit_jupyter.messages import Call, Chunk, Encoding, RunState, Status, Update
+from snakepit_jupyter.transport.auth import bearer
+from snakepit_jupyter.transport.options import CHANNEL_OPTIONS
+
+Reply = TypeVar("Reply")
+# A reader that lost its connection tries again after so many seconds, one after another, then gives up.
+RETRY_DELAYS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a plain call gave: its result as it travelled, and what the tool printed."""
+
+    data: bytes
+    encoding: Encoding
+    output: tuple[Chunk, ...]
+
+
+class CallFailed(Exception):
+    """A plain call failed; `error` is for the caller, `output` what the tool had printed."""
+
+    def __init__(self, error: SnakepitError, output: tuple[Chunk, ...]) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.output = output
+
+
+class Connection:
+    """A channel to a bridge. All methods run on the portal's loop.
+
+    Args:
+        address: where the bridge listens, for example "unix:/path".
+        token: the secret it wants.
+    """
+
+    def __init__(self, address: str, token: str) -> None:
+        self.address = address
+        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+        self._stub = pb_grpc.RunServiceStub(self._channel)
+        self._metadata = bearer(token)
+        self._lost = False
+
+    async def execute(self, call: Call) -> Answer:
+        """Run a plain call to its end. Cancelling this stops the call.
+
+        Raises:
+            CallFailed: if it failed.
+        """
+        reply = await _answered(self._stub.Execute(call_to_pb(call), metadata=self._metadata))
+        output = tuple(map(chunk_from_pb, reply.output))
+        if reply.HasField("failure"):
+            raise CallFailed(error_from(failure_from_pb(reply.failure)), output)
+        return Answer(reply.result, ENCODINGS[reply.encoding], output)
+
+    async def start_run(self, call: Call, *, held: bool) -> RunState:
+        """Start a run; `held` if its owner will read every chunk and may hold it back."""
+        request = pb.StartRunRequest(call=call_to_pb(call), held=held)
+        reply = await _answered(self._stub.StartRun(request, metadata=self._metadata))
+        if reply.HasField("failure"):
+            raise error_from(failure_from_pb(reply.failure))
+        return run_state_from_pb(reply.state)
+
+    async def subscribe(self, run_id: str, seq: int = 1, min_interval: float = 0.0) -> AsyncGenerator[Update, None]:
+        """A run from chunk `seq` on, until its end; a lost connection is taken up where it broke.
+
+        Args:
+            run_id: the run.
+            seq: the first number wanted.
+            min_interval: seconds between two updates at least.
+        """
+        attempts = iter(RETRY_DELAYS)
+        while True:
+            request = pb.SubscribeRequest(run_id=run_id, from_seq=seq, min_interval=min_interval)
+            try:
+                async for message in self._stub.Subscribe(request, metadata=self._metadata):
+                    if message.HasField("failure"):
+                        raise error_from(failure_from_pb(message.failure))
+                    seq += len(message.chunks) + message.skipped
+                    attempts = iter(RETRY_DELAYS)
+                    yield update_from_pb(message)
+                return
+            except grpc.aio.AioRpcError as error:
+                await self._before_retry(error, attempts)
+
+    async def acknowledge(self, run_id: str, seq: int) -> None:
+        """The run's owner has consumed everything up to `seq`."""
+        request = pb.AcknowledgeRequest(run_id=run_id, seq=seq)
+        await _answered(self._stub.Acknowledge(request, metadata=self._metadata))
+
+    async def release(self, run_id: str) -> None:
+        """The run's owner holds it back no more."""
+        request = pb.AcknowledgeRequest(run_id=run_id, release=True)
+        await _answered(self._stub.Acknowledge(request, metadata=self._metadata))
+
+    async def run_state(self, run_id: str, *, wait: bool) -> RunState:
+        """A run's state, now or at its end."""
+        request = pb.GetRunRequest(run_id=run_id, wait=wait)
+        attempts = iter(RETRY_DELAYS)
+        while True:
+            try:
+                reply = await self._stub.GetRun(request, metadata=self._metadata)
+                break
+            except grpc.aio.AioRpcError as error:
+                await self._before_retry(error, attempts)
+        if reply.HasField("failure"):
+            raise error_from(failure_from_pb(reply.failure))
+        return run_state_from_pb(reply.state)
+
+    async def cancel(self, call_id: str, reason: str) -> bool:
+        """Stop a run or call; False if it has ended already."""
+        request = pb.CancelRequest(run_id=call_id, reason=reason)
+        return (await _answered(self._stub.Cancel(request, metadata=self._metadata))).known
+
+    async def close_session(self, session_id: str) -> int:
+        """Clean up what a session left on the workers; how many adapters there were."""
+        request = pb.CloseSessionRequest(session_id=session_id)
+        return (await _answered(self._stub.CloseSession(request, metadata=self._metadata))).closed
+
+    async def status(self) -> Status:
+        """What the bridge says of itself, once there is a worker or it is known why not."""
+        return status_from_pb(await _answered(self._stub.GetStatus(pb.GetStatusRequest(), metadata=self._metadata)))
+
+    def lost(self) -> None:
+        """The bridge is known to be gone: trying again is of no use."""
+        self._lost = True
+
+    async def aclose(self) -> None:
+        self.lost()
+        await self._channel.close()
+
+    async def _before_retry(self, error: grpc.aio.AioRpcError, delays: Iterator[float]) -> None:
+        """Wait as long as the next delay says; raise if it is not worth it any more."""
+        delay = next(delays, None)
+        if self._lost or delay is None or error.code() is not grpc.StatusCode.UNAVAILABLE:
+            raise _unavailable(error) from error
+        await asyncio.sleep(delay)
+
+
+async def _answered(rpc: Awaitable[Reply]) -> Reply:
+    try:
+        return await rpc
+    except grpc.aio.AioRpcError as error:
+        raise _unavailable(error) from error
+
+
+def _unavailable(error: grpc.aio.AioRpcError) -> GrpcUnavailable:
+    return GrpcUnavailable(
+        f"the bridge does not answer ({error.code().name.lower()}: {error.details()})",
+        hint="It may have been stopped or killed; the next call starts a new one.",
+    )

@@ -1,0 +1,155 @@
+"""What a client does, once: the asyncio core that both of its faces call through the portal."""
+
+import asyncio
+import atexit
+import contextlib
+import weakref
+from collections.abc import Mapping
+from typing import Any
+
+from snakepit_jupyter import exact_json, notebook
+from snakepit_jupyter.client.connection import Answer, Connection
+from snakepit_jupyter.client.embedded import EmbeddedBridge
+from snakepit_jupyter.client.portal import portal
+from snakepit_jupyter.config import Config
+from snakepit_jupyter.errors import AlreadyStarted, InvalidParameter, error_from
+from snakepit_jupyter.messages import Call, Deadline, RunState, Status
+
+
+class Core:
+    """A bridge of one's own, started by first use, and what is asked of it. All on the portal's loop.
+
+    Args:
+        config: the bridge's settings.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self._bridge: EmbeddedBridge | None = None
+        self._connection: Connection | None = None
+        self._starting = asyncio.Lock()
+        self._watch: asyncio.Task[None] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a bridge."""
+        return self._bridge is not None
+
+    @property
+    def bridge_pid(self) -> int | None:
+        return self._bridge.pid if self._bridge else None
+
+    async def connection(self) -> Connection:
+        """The connection to the bridge, which is started if there is none."""
+        async with self._starting:
+            if self._connection is None:
+                bridge = await EmbeddedBridge.start(self.config)
+                self._bridge = bridge
+                self._connection = Connection(bridge.address, bridge.token)
+                self._watch = asyncio.create_task(self._watch_bridge(bridge, self._connection))
+                OPEN.add(self)
+            return self._connection
+
+    async def _watch_bridge(self, bridge: EmbeddedBridge, connection: Connection) -> None:
+        """When the bridge dies by itself, readers stop waiting and the next call starts another."""
+        await bridge.died()
+        connection.lost()
+        if self._connection is connection:
+            self._bridge = self._connection = None
+        await bridge.stop()
+
+    async def start(self, config: Config) -> Status:
+        """Start the bridge with these settings and wait for its first worker.
+
+        Raises:
+            AlreadyStarted: if one with other settings is running.
+            WorkerStartFailed: if no worker can be started; the bridge is stopped again.
+        """
+        if self._bridge and config != self.config:
+            raise AlreadyStarted(
+                f"a bridge is running with {_differences(self.config, config)}",
+                hint="Stop it first: stop() or %snakepit stop. Its running calls end with it.",
+            )
+        self.config = config
+        status = await self.status()
+        if status.failure:
+            await self.stop()
+            raise error_from(status.failure)
+        return status
+
+    async def status(self) -> Status:
+        return await (await self.connection()).status()
+
+    async def execute(self, call: Call) -> Answer:
+        return await (await self.connection()).execute(call)
+
+    async def start_run(self, call: Call, *, held: bool) -> tuple[Connection, RunState]:
+        connection = await self.connection()
+        return connection, await connection.start_run(call, held=held)
+
+    async def cancel(self, call_id: str, reason: str) -> bool:
+        return await (await self.connection()).cancel(call_id, reason)
+
+    async def close_session(self, session_id: str) -> int:
+        if self._connection is None:
+            return 0
+        return await self._connection.close_session(session_id)
+
+    async def stop(self) -> None:
+        """Stop the bridge and all its workers; nothing if there is none."""
+        async with self._starting:
+            bridge, connection = self._bridge, self._connection
+            self._bridge = self._connection = None
+            if self._watch:
+                self._watch.cancel()
+            if connection:
+                await connection.aclose()
+            if bridge:
+                await bridge.stop()
+            OPEN.discard(self)
+
+
+def _differences(running: Config, wanted: Config) -> str:
+    ours, theirs = running.as_json(), wanted.as_json()
+    return ", ".join(f"{name}={ours[name]!r}" for name in ours if ours[name] != theirs[name])
+
+
+def make_call(
+    command: str, args: Mapping[str, Any] | None, *, session_id: str, streaming: bool, timeout: float | None
+) -> Call:
+    """A call as the user asked for it.
+
+    Raises:
+        InvalidParameter: if `args` is no dict with names as keys, or `timeout` is no time.
+        UnserializableValue: if a value in it cannot travel.
+    """
+    if not isinstance(args, Mapping | None) or not all(isinstance(key, str) for key in args or ()):
+        raise InvalidParameter(
+            f"the arguments of {command} are {type(args).__name__}, not a dict with names as keys",
+            hint='For example {"count": 5}.',
+            details={"key": "args"},
+        )
+    if timeout is not None and not timeout > 0:
+        raise InvalidParameter(
+            f"timeout is {timeout!r}", hint="It is in seconds, above 0; None means no limit.",
+            details={"key": "timeout"},
+        )
+    return Call(
+        tool=command,
+        arguments=exact_json.encode(dict(args or {})),
+        session_id=session_id,
+        streaming=streaming,
+        deadline=Deadline.after(timeout),
+        labels=notebook.labels(),
+    )
+
+
+# Cores with a running bridge: stopped when the interpreter ends, so that it waits for their clean-up.
+OPEN: "weakref.WeakSet[Core]" = weakref.WeakSet()
+
+
+@atexit.register
+def _stop_all() -> None:
+    for core in list(OPEN):
+        with contextlib.suppress(Exception):
+            portal().call(core.stop())
