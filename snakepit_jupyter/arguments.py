@@ -83,7 +83,9 @@ def _evaluate(expression: ast.expr, body: str, names: Mapping[str, Any]) -> Any:
     except Exception as error:
         where = f"line {expression.lineno} of the cell's body"
         raise InvalidParameter(
-            f"{where} raised {type(error).__name__}: {error}", hint=_source(expression, body), details={"key": ""}
+            f"{where} raised {type(error).__name__}: {error}",
+            hint=_source(expression, body),
+            details={"key": ""},
         ) from error
 
 
@@ -105,7 +107,9 @@ def from_words(words: Iterable[str], names: Mapping[str, Any] | None = None) -> 
         key, equals, text = word.partition("=")
         if not equals or not all(part.isidentifier() for part in key.split(".")):
             raise InvalidParameter(
-                f"{word!r} is no argument", hint="Write key=value, for example count=5.", details={"key": word}
+                f"{word!r} is no argument",
+                hint="Write key=value, for example count=5.",
+                details={"key": word},
             )
         _put(arguments, key.split("."), word_value(text, names))
     return arguments

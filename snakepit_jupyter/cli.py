@@ -86,5 +86,3 @@ def _say(error: SnakepitError, code: int) -> int:
     text = str(error) if not isinstance(error, ToolError) else f"{error.remote_traceback}{error.message}"
     sys.stderr.write(f"{type(error).__name__}: {text}\n")
     return code
-
-

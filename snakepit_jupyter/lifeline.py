@@ -213,11 +213,11 @@ class Parent:
         with contextlib.suppress(BrokenPipeError), os.fdopen(self._answer_fd, "wb") as pipe:
             pipe.write(json.dumps(message).encode() + b"\n")
 
-    def watch(self, gone: Callable[[], None]) -> None:
+    def watch(self, gone: Callable[[], object]) -> None:
         """Call `gone` on a thread of its own when the parent has let go or is dead."""
         threading.Thread(target=self._watch, args=(gone,), name="lifeline", daemon=True).start()
 
-    def _watch(self, gone: Callable[[], None]) -> None:
+    def _watch(self, gone: Callable[[], object]) -> None:
         while os.getppid() == self._parent_pid:
             # A process forked from the parent may hold the pipe open after the parent's death: so look at both.
             readable, _, _ = select.select([self._lifeline], [], [], PARENT_POLL)

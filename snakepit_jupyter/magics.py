@@ -6,7 +6,7 @@ import asyncio
 import concurrent.futures
 import difflib
 import shlex
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, NoReturn
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
@@ -16,7 +16,7 @@ from snakepit_jupyter.client.client import Client
 from snakepit_jupyter.client.default import default_client
 from snakepit_jupyter.client.display import show
 from snakepit_jupyter.client.run import Run
-from snakepit_jupyter.errors import RunNotFound, SnakepitError, UsageError
+from snakepit_jupyter.errors import RunNotFound, UsageError
 from snakepit_jupyter.messages import Status
 
 # An interrupt reaches a coroutine only when its loop wakes.
@@ -43,13 +43,13 @@ class Options(argparse.ArgumentParser):
 
     def _nearest(self, word: str) -> str:
         every = [option for action in self._actions for option in action.option_strings]
-        near = difflib.get_close_matches(word.partition("=")[0], every, n=1)
+        near = difflib.get_close_matches(word.split("=", 1)[0], every, n=1)
         start = f"Did you mean {near[0]}? " if near else ""
         usage = " ".join(self.format_usage().split()).replace("usage: ", "Usage: ", 1)
         return start + usage
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{self.prog}: {message}", hint=self._nearest(message.split()[-1]))
+        raise UsageError(f"{self.prog}: {message}", hint=self._nearest(message.rsplit(maxsplit=1)[-1]))
 
 
 def _stream_options() -> Options:
@@ -162,13 +162,15 @@ class Keep:
 
 
 @magics_class
-class SnakepitMagics(Magics):  # type: ignore[misc]
+class SnakepitMagics(Magics):
     """`%%snakepit_stream`, `%snakepit_run` and `%snakepit`."""
 
     @property
     def names(self) -> dict[str, Any]:
         """The notebook's names."""
-        return self.shell.user_ns  # type: ignore[no-any-return]
+        assert self.shell is not None
+        names: dict[str, Any] = self.shell.user_ns
+        return names
 
     @property
     def client(self) -> Client:
@@ -260,7 +262,7 @@ class SnakepitMagics(Magics):  # type: ignore[misc]
 
           %snakepit status                                     workers and runs
           %snakepit tools                                      the tools and their arguments
-          %snakepit start [--pool-size N] [--adapter M:CLASS]  start with settings of one's own; --adapter may be repeated
+          %snakepit start [--pool-size N] [--adapter M:CLASS]  start with settings of one's own; repeat --adapter
           %snakepit stop                                       stop the workers
           %snakepit cancel [RUN]                               stop a run, or all that are going on
         """

@@ -15,6 +15,7 @@ from typing import Any
 from snakepit_jupyter import exact_json
 from snakepit_jupyter.errors import Failure
 
+
 class RunStatus(enum.StrEnum):
     """Where a run stands. The last three are its ends."""
 

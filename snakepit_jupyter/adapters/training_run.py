@@ -32,8 +32,9 @@ class Best:
     accuracy: float = -1.0
     loss: float = math.inf
 
-    def is_beaten_by(self, accuracy: float, loss: float) -> bool:
-        return (accuracy, -loss) > (self.accuracy, -self.loss)
+    def is_beaten_by(self, accuracy: float) -> bool:
+        """Whether that accuracy is better; of equals the earlier epoch stays, as every view of the chunks sees it."""
+        return accuracy > self.accuracy
 
 
 class TrainingRun:
@@ -159,7 +160,7 @@ class TrainingRun:
             )
 
     def _keep_if_best(self, latest: Best) -> None:
-        if self._best.is_beaten_by(latest.accuracy, latest.loss):
+        if self._best.is_beaten_by(latest.accuracy):
             save(self._trained, self._path)
             self._best = latest
             self._write_metadata()

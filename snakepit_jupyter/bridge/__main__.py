@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import functools
 import os
 import shutil
 import signal
@@ -29,7 +30,7 @@ async def run(parent: Parent) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, gone.set)
-    parent.watch(lambda: loop.call_soon_threadsafe(gone.set))
+    parent.watch(functools.partial(loop.call_soon_threadsafe, gone.set))
     try:
         async with open_bridge(Config.from_json(parent.config["config"]), directory, token) as bridge:
             address = f"unix:{directory / 'bridge.sock'}"

@@ -160,10 +160,8 @@ class Bridge:
 
     def _tool_not_found(self, name: str) -> ToolNotFound:
         near = difflib.get_close_matches(name, self._pool.tools, n=1)
-        if near:
-            hint = f"Did you mean {near[0]!r}?"
-        else:
-            hint = f"There are: {', '.join(sorted(self._pool.tools))}."
+        every = f"There are: {', '.join(sorted(self._pool.tools))}."
+        hint = f"Did you mean {near[0]!r}?" if near else every
         return ToolNotFound(f"there is no tool {name!r}", hint=hint, details={"tool": name})
 
     def _forget_oldest(self) -> None:

@@ -1,17 +1,17 @@
 """The two faces of the client: `Client` waits, `AsyncClient` is awaited. Both call the same core.
 
-    import snakepit_jupyter as snakepit
+import snakepit_jupyter as snakepit
 
-    snakepit.execute("compute", {"operation": "add", "a": 5, "b": 3})
-    for chunk in snakepit.execute_stream("stream_progress", {"steps": 3}):
-        print(chunk["progress"])
+snakepit.execute("compute", {"operation": "add", "a": 5, "b": 3})
+for chunk in snakepit.execute_stream("stream_progress", {"steps": 3}):
+    print(chunk["progress"])
 """
 
 import sys
 import warnings
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from snakepit_jupyter import exact_json, notebook
 from snakepit_jupyter.client.connection import Answer, CallFailed
@@ -70,7 +70,7 @@ def _config(pool_size: int | None, adapters: Sequence[str], settings: Mapping[st
     """Settings as the user gave them, checked."""
     unknown = set(settings) - {"worker_init_timeout", "cancel_grace", "kill_grace"}
     if unknown:
-        raise TypeError(f"there is no setting {sorted(unknown)[0]!r}")
+        raise TypeError(f"there is no setting {min(unknown)!r}")
     if pool_size == 0:
         pool_size = -1  # 0 means the default inside; given by a user it is a mistake
     return Config(pool_size=pool_size or 0, adapters=adapters, **settings)  # type: ignore[arg-type]
@@ -115,9 +115,7 @@ class Client:
         """The process id of its bridge, if there is one."""
         return self._core.bridge_pid
 
-    def start(
-        self, pool_size: int | None = None, adapters: Sequence[str] | None = None, **settings: float
-    ) -> Status:
+    def start(self, pool_size: int | None = None, adapters: Sequence[str] | None = None, **settings: float) -> Status:
         """Start the bridge now and wait for its first worker.
 
         Args:
@@ -154,7 +152,11 @@ class Client:
         return self.execute_in_session(self._own_session(), command, args, timeout)
 
     def execute_in_session(
-        self, session_id: str, command: str, args: Arguments | None = None, timeout: float | None = CALL_TIMEOUT
+        self,
+        session_id: str,
+        command: str,
+        args: Arguments | None = None,
+        timeout: float | None = CALL_TIMEOUT,
     ) -> Any:
         """The same in a session of that id: calls of one session find each other's state."""
         call = make_call(command, args, session_id=session_id, streaming=False, timeout=timeout)
@@ -250,7 +252,7 @@ class Client:
     def _own_session(self) -> str:
         return notebook.session_id() if self._session_id is None else self._session_id
 
-    def __enter__(self) -> "Client":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -287,7 +289,7 @@ class Session:
         """Clean up what it left on the workers."""
         self._client.close_session(self.session_id)
 
-    def __enter__(self) -> "Session":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -323,14 +325,16 @@ class AsyncClient:
         """Stop the bridge and its workers; running calls are interrupted and clean up."""
         await self._cross(self._core.stop())
 
-    async def execute(
-        self, command: str, args: Arguments | None = None, timeout: float | None = CALL_TIMEOUT
-    ) -> Any:
+    async def execute(self, command: str, args: Arguments | None = None, timeout: float | None = CALL_TIMEOUT) -> Any:
         """Call a tool and await its result. Arguments and errors as `Client.execute`; cancelling stops the call."""
         return await self.execute_in_session(self._own_session(), command, args, timeout)
 
     async def execute_in_session(
-        self, session_id: str, command: str, args: Arguments | None = None, timeout: float | None = CALL_TIMEOUT
+        self,
+        session_id: str,
+        command: str,
+        args: Arguments | None = None,
+        timeout: float | None = CALL_TIMEOUT,
     ) -> Any:
         """The same in a session of that id."""
         call = make_call(command, args, session_id=session_id, streaming=False, timeout=timeout)
@@ -389,7 +393,7 @@ class AsyncClient:
     def _own_session(self) -> str:
         return notebook.session_id() if self._session_id is None else self._session_id
 
-    async def __aenter__(self) -> "AsyncClient":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
@@ -410,9 +414,7 @@ class AsyncSession:
         self._client = client
         self.session_id = session_id
 
-    async def execute(
-        self, command: str, args: Arguments | None = None, timeout: float | None = CALL_TIMEOUT
-    ) -> Any:
+    async def execute(self, command: str, args: Arguments | None = None, timeout: float | None = CALL_TIMEOUT) -> Any:
         """`AsyncClient.execute` in this session."""
         return await self._client.execute_in_session(self.session_id, command, args, timeout)
 
@@ -426,7 +428,7 @@ class AsyncSession:
         """`AsyncClient.execute_stream` in this session."""
         return await self._client.execute_in_session_stream(self.session_id, command, args, callback, timeout)
 
-    async def __aenter__(self) -> "AsyncSession":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(

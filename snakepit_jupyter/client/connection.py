@@ -105,9 +105,10 @@ class Connection:
                     seq += len(message.chunks) + message.skipped
                     attempts = iter(RETRY_DELAYS)
                     yield update_from_pb(message)
-                return
             except grpc.aio.AioRpcError as error:
                 await self._before_retry(error, attempts)
+            else:
+                return
 
     async def acknowledge(self, run_id: str, seq: int) -> None:
         """The run's owner has consumed everything up to `seq`."""
@@ -126,12 +127,12 @@ class Connection:
         while True:
             try:
                 reply = await self._stub.GetRun(request, metadata=self._metadata)
-                break
             except grpc.aio.AioRpcError as error:
                 await self._before_retry(error, attempts)
-        if reply.HasField("failure"):
-            raise error_from(failure_from_pb(reply.failure))
-        return run_state_from_pb(reply.state)
+                continue
+            if reply.HasField("failure"):
+                raise error_from(failure_from_pb(reply.failure))
+            return run_state_from_pb(reply.state)
 
     async def cancel(self, call_id: str, reason: str) -> bool:
         """Stop a run or call; False if it has ended already."""

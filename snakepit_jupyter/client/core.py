@@ -123,7 +123,8 @@ def make_call(
         InvalidParameter: if `args` is no dict with names as keys, or `timeout` is no time.
         UnserializableValue: if a value in it cannot travel.
     """
-    if not isinstance(args, Mapping | None) or not all(isinstance(key, str) for key in args or ()):
+    given: object = {} if args is None else args
+    if not isinstance(given, Mapping) or not all(isinstance(key, str) for key in given):
         raise InvalidParameter(
             f"the arguments of {command} are {type(args).__name__}, not a dict with names as keys",
             hint='For example {"count": 5}.',
@@ -131,12 +132,13 @@ def make_call(
         )
     if timeout is not None and not timeout > 0:
         raise InvalidParameter(
-            f"timeout is {timeout!r}", hint="It is in seconds, above 0; None means no limit.",
+            f"timeout is {timeout!r}",
+            hint="It is in seconds, above 0; None means no limit.",
             details={"key": "timeout"},
         )
     return Call(
         tool=command,
-        arguments=exact_json.encode(dict(args or {})),
+        arguments=exact_json.encode(dict(given)),
         session_id=session_id,
         streaming=streaming,
         deadline=Deadline.after(timeout),

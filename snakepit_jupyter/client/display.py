@@ -58,7 +58,7 @@ class NotebookScreen:
         connection, run_id = run.connection, run.run_id
         self._display_id = f"snakepit-{run_id}-{next(_numbers)}"
         self._widget = RunWidget(state, lambda: stop_from_button(connection, run_id))
-        data, metadata = self._widget._repr_mimebundle_()  # noqa: SLF001 - IPython's protocol
+        data, metadata = self._widget._repr_mimebundle_()
         _publish(data, metadata, display_id=self._display_id)
         _live.add(self)
 
@@ -149,7 +149,7 @@ def _publish(
 ) -> None:
     from IPython.display import publish_display_data
 
-    publish_display_data(
+    publish_display_data(  # type: ignore[no-untyped-call]
         dict(data),
         dict(metadata),
         transient={"display_id": display_id} if display_id else {},

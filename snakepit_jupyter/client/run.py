@@ -5,7 +5,7 @@ import contextlib
 import threading
 import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from snakepit_jupyter.client.connection import Connection
 from snakepit_jupyter.client.portal import portal
@@ -26,9 +26,7 @@ class Run:
     `display(run)`, or as the last expression of a cell.
     """
 
-    def __init__(
-        self, connection: Connection, state: RunState, on_text: OnText, *, background: bool = False
-    ) -> None:
+    def __init__(self, connection: Connection, state: RunState, on_text: OnText, *, background: bool = False) -> None:
         self._connection = connection
         self._state = state
         self._on_text = on_text
@@ -56,7 +54,7 @@ class Run:
 
     @property
     def status(self) -> str:
-        """"queued", "running", "stopping", "done", "failed" or "stopped"."""
+        """Where it stands: "queued", "running", "stopping", "done", "failed" or "stopped"."""
         return str(self.state.status)
 
     @property
@@ -178,8 +176,10 @@ class Run:
     # Ending it.
 
     def cancel(self, reason: str = "cancel()") -> None:
-        """Ask it to stop and return at once: its generator is closed at its next yield, interrupted half a second
-        later, and its worker killed if that does not help. `result()` waits for the end. Nothing if it has ended.
+        """Ask it to stop and return at once; nothing if it has ended. `result()` waits for the end.
+
+        Its generator is closed at its next yield, interrupted half a second later, and its worker killed if that
+        does not help either.
 
         Args:
             reason: who asks; shown with the run.
@@ -190,7 +190,7 @@ class Run:
         else:
             portal().call(work)
 
-    def __enter__(self) -> "Run":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -199,7 +199,7 @@ class Run:
             with contextlib.suppress(RunStopped):
                 self.result()
 
-    async def __aenter__(self) -> "Run":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -167,8 +167,7 @@ def tool_from_pb(message: pb.Tool) -> ToolInfo:
         description=message.description,
         streaming=message.streaming,
         parameters=tuple(
-            Parameter(p.name, p.type, required=p.required, default_json=p.default_json)
-            for p in message.parameters
+            Parameter(p.name, p.type, required=p.required, default_json=p.default_json) for p in message.parameters
         ),
         adapter=message.adapter,
         builtin=message.builtin,
@@ -187,9 +186,7 @@ def worker_to_pb(info: WorkerInfo) -> pb.WorkerState:
 
 
 def worker_from_pb(message: pb.WorkerState) -> WorkerInfo:
-    return WorkerInfo(
-        message.worker_id, message.pid, message.status, message.call_id, message.tool, message.calls
-    )
+    return WorkerInfo(message.worker_id, message.pid, message.status, message.call_id, message.tool, message.calls)
 
 
 def status_to_pb(status: Status) -> pb.GetStatusReply:

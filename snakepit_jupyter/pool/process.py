@@ -61,9 +61,7 @@ class WorkerProcess:
             "adapters": list(config.adapters),
             "sys_path": list(config.sys_path),
         }
-        child = await Child.start(
-            "snakepit_jupyter.worker", [worker_id], told, environment=ENVIRONMENT
-        )
+        child = await Child.start("snakepit_jupyter.worker", [worker_id], told, environment=ENVIRONMENT)
         try:
             answer = await child.answer(config.worker_init_timeout)
         except ChildFailed as error:

@@ -20,7 +20,7 @@ class TokenCheck(grpc.aio.ServerInterceptor):  # type: ignore[misc,unused-ignore
 
     def __init__(self, token: str) -> None:
         self._expected = f"Bearer {token}".encode()
-        self._refusal = grpc.unary_unary_rpc_method_handler(_refuse)
+        self._refusal: Any = grpc.unary_unary_rpc_method_handler(_refuse)
 
     async def intercept_service(
         self,

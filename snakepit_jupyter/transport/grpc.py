@@ -1,6 +1,7 @@
 """How the bridge reaches a worker: WorkerService over gRPC, one channel for the worker's whole life."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Awaitable
+from typing import TypeVar
 
 import grpc
 import grpc.aio
@@ -11,6 +12,8 @@ from snakepit_jupyter.codecs.protobuf import RUNG_NUMBERS, call_to_pb
 from snakepit_jupyter.messages import Call, StopRung
 from snakepit_jupyter.transport.auth import bearer
 from snakepit_jupyter.transport.options import CHANNEL_OPTIONS
+
+T = TypeVar("T")
 
 
 class ConnectionLost(Exception):
@@ -30,7 +33,7 @@ class GrpcTransport:
         self._stub = pb_grpc.WorkerServiceStub(self._channel)
         self._metadata = bearer(token)
 
-    async def stream(self, call: Call) -> AsyncIterator[pb.CallUpdate]:
+    async def stream(self, call: Call) -> AsyncGenerator[pb.CallUpdate, None]:
         """The call's chunks in groups, its end last. Not asking for more holds the worker back.
 
         Raises:
@@ -51,12 +54,12 @@ class GrpcTransport:
         """Clean up the session's adapters; how many there were."""
         request = pb.CloseSessionRequest(session_id=session_id)
         reply = await self._quietly(self._stub.CloseSession(request, metadata=self._metadata))
-        return reply.closed if isinstance(reply, pb.CloseSessionReply) else 0
+        return reply.closed if reply else 0
 
     async def aclose(self) -> None:
         await self._channel.close()
 
-    async def _quietly(self, rpc: "grpc.aio.UnaryUnaryCall[object, object]") -> object:
+    async def _quietly(self, rpc: Awaitable[T]) -> T | None:
         """A worker that has gone needs no asking any more."""
         try:
             return await rpc

@@ -34,10 +34,12 @@ def main() -> None:
         sys.exit(1)
     parent.watch(lambda: _leave(runtime))
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=_leave, args=(runtime,)).start())
-    parent.answer({
-        "tools": [tool_to_pb(tool.info).SerializeToString().hex() for tool in catalog.tools.values()],
-        "notices": catalog.notices,
-    })
+    parent.answer(
+        {
+            "tools": [tool_to_pb(tool.info).SerializeToString().hex() for tool in catalog.tools.values()],
+            "notices": catalog.notices,
+        }
+    )
     runtime.serve()
     _exit()
 

@@ -42,9 +42,7 @@ def tool(description: Function, /) -> Function: ...
 def tool(
     description: str = "", *, supports_streaming: bool = False, required_variables: Sequence[str] = ()
 ) -> Callable[[Function], Function]: ...
-def tool(
-    description: Any = "", *, supports_streaming: bool = False, required_variables: Sequence[str] = ()
-) -> Any:
+def tool(description: Any = "", *, supports_streaming: bool = False, required_variables: Sequence[str] = ()) -> Any:
     """Make a method of an adapter a tool.
 
     Args:

@@ -13,6 +13,8 @@ from snakepit_jupyter.errors import InvalidParameter, UnserializableValue
 from snakepit_jupyter.messages import Parameter
 
 EMPTY = inspect.Parameter.empty
+# A value is shown in a message if its text is at most so long.
+SHOWN = 60
 SKIPPED = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
 
 
@@ -64,9 +66,7 @@ class Signature:
         missing = [n for n, p in self._known.items() if p.default is EMPTY and n not in arguments]
         if missing:
             names = ", ".join(map(repr, missing))
-            raise self._error(
-                missing[0], f"{self.name} needs the argument{'s' * (len(missing) > 1)} {names}", ""
-            )
+            raise self._error(missing[0], f"{self.name} needs the argument{'s' * (len(missing) > 1)} {names}", "")
 
     def _checked(self, name: str, value: Any) -> Any:
         known = self._known.get(name)
@@ -99,7 +99,7 @@ def _explain(error: msgspec.ValidationError, value: Any) -> str:
     """msgspec's "Expected `int`, got `str` - at `$.epochs`", in our words."""
     text = str(error).replace("`", "").replace("Expected ", "expected ").replace(" - at $", " at ")
     shown = repr(value)
-    return text if len(shown) > 60 else f"{text} ({shown})"
+    return text if len(shown) > SHOWN else f"{text} ({shown})"
 
 
 def _type_text(parameter: inspect.Parameter) -> str:

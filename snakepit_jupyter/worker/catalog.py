@@ -51,9 +51,7 @@ class Catalog:
         adapter = load_adapter(path)
         for name, function, mark in marked_tools(adapter):
             signature = Signature(name, function)
-            info = ToolInfo(
-                name, mark.description, mark.supports_streaming, signature.parameters, path, builtin
-            )
+            info = ToolInfo(name, mark.description, mark.supports_streaming, signature.parameters, path, builtin)
             self._list(Tool(info, signature, adapter, name))
 
     def _list(self, tool: Tool) -> None:
@@ -129,9 +127,7 @@ def load_adapter(path: str) -> type:
     adapter = getattr(module, class_name, None)
     if not inspect.isclass(adapter):
         offered = ", ".join(_adapters_in(vars(module))) or "none"
-        raise InvalidConfig(
-            f"the module {module_name} has no class {class_name!r}", hint=f"Its adapters: {offered}."
-        )
+        raise InvalidConfig(f"the module {module_name} has no class {class_name!r}", hint=f"Its adapters: {offered}.")
     if not any(marked_tools(adapter)):
         raise InvalidConfig(f"{path} has no tool", hint="Put @tool(description=…) before a method.")
     return adapter
@@ -145,9 +141,7 @@ def _import_failed(path: str, module_name: str, error: Exception) -> InvalidConf
         hint = f"Install what it needs: {missing}."
     else:
         hint = "".join(traceback.format_exception(error))
-    return InvalidConfig(
-        f"the adapter {path} cannot be imported: {type(error).__name__}: {error}", hint=hint.strip()
-    )
+    return InvalidConfig(f"the adapter {path} cannot be imported: {type(error).__name__}: {error}", hint=hint.strip())
 
 
 def _adapters_in(names: Mapping[str, Any]) -> Iterator[str]:

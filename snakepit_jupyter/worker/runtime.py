@@ -49,7 +49,11 @@ class Job:
     @property
     def context(self) -> SessionContext:
         return SessionContext(
-            self.call.session_id, self.call.call_id, self.call.labels, self.call.deadline, lambda: self.cancelled
+            self.call.session_id,
+            self.call.call_id,
+            self.call.labels,
+            self.call.deadline,
+            lambda: self.cancelled,
         )
 
 

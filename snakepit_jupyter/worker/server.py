@@ -43,9 +43,7 @@ class WorkerService(pb_grpc.WorkerServiceServicer):
     async def CloseSession(self, request: pb.CloseSessionRequest, context: Any) -> pb.CloseSessionReply:
         loop = asyncio.get_running_loop()
         closed: asyncio.Future[int] = loop.create_future()
-        self._runtime.close_session(
-            request.session_id, lambda count: _threadsafe(loop, closed, count)
-        )
+        self._runtime.close_session(request.session_id, lambda count: _threadsafe(loop, closed, count))
         return pb.CloseSessionReply(closed=await closed)
 
 
