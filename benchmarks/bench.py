@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -90,11 +91,10 @@ def chunk_rate(client: snakepit.Client) -> float:
 
 
 def widget_cpu() -> tuple[float, float]:
-    """Share of a core that a kernel takes while a run of 1,000 chunks a second is in its widget, and the run's real rate."""
+    """A kernel's share of a core while a run of 1,000 chunks a second is in its widget, and the run's real rate."""
     with kernel() as (manager, client):
-        run_cell(client, f"%load_ext snakepit_jupyter\n%snakepit start --pool-size 2 --adapter {ADAPTER}")
-        run_cell(client, "%%snakepit_stream paced --bg -o run\nper_second, seconds = 1000, 8".replace(
-            "per_second, seconds = 1000, 8", "per_second = 1000\nseconds = 8"))
+        start_tools(client)
+        run_cell(client, "%%snakepit_stream paced --bg -o run\nper_second = 1000\nseconds = 8")
         process = psutil.Process(manager.provisioner.pid)  # type: ignore[union-attr]
         time.sleep(1)  # the start is not what is measured
         before, began = process.cpu_times(), time.perf_counter()
@@ -102,8 +102,8 @@ def widget_cpu() -> tuple[float, float]:
         after, ended = process.cpu_times(), time.perf_counter()
         spent = after.user + after.system - before.user - before.system
         run_cell(client, "run.result()")
-        state = value_of(client, "(run.state.chunks, run.state.elapsed)")
-        return spent / (ended - began), state[0] / state[1]
+        chunks, elapsed = value_of(client, "(run.state.chunks, run.state.elapsed)")
+        return spent / (ended - began), chunks / elapsed
 
 
 BUSY_CELL = """
@@ -116,17 +116,20 @@ while time.time() < end:
 
 
 def background_rates() -> tuple[float, float]:
-    """Steps per second of a computing background run, beside an idle kernel and beside a cell that computes.
+    """Steps per second of a computing background run, beside an unrelated busy process and beside a busy kernel.
 
-    Two cores, two busy processes: what the run loses beside a busy kernel it loses to that kernel's grip on it,
-    or to the machine. The same load from an unrelated process is the honest base.
+    Either way two processes compute on the machine, so their difference is the kernel's grip on the run alone.
     """
     with kernel() as (_manager, client):
-        run_cell(client, f"%load_ext snakepit_jupyter\n%snakepit start --pool-size 2 --adapter {ADAPTER}")
+        start_tools(client)
         with busy_process(6.0):
             apart = background_rate(client, "time.sleep(4)")
         beside = background_rate(client, BUSY_CELL.format(seconds=4))
         return apart, beside
+
+
+def start_tools(client: BlockingKernelClient) -> None:
+    run_cell(client, f"%load_ext snakepit_jupyter\n%snakepit start --pool-size 2 --adapter {ADAPTER}")
 
 
 def background_rate(client: BlockingKernelClient, cell: str) -> float:
@@ -149,33 +152,34 @@ def repeated(times: int, measure: Callable[[], float]) -> float:
     return statistics.median(measure() for _ in range(times))
 
 
-def main() -> None:
-    sys.path.insert(0, str(HERE))
-    rows: list[tuple[str, str]] = []
-    rows.append(("first cell of a fresh kernel to its first chunk, 2 workers (cold)", f"{repeated(COLD_REPEATS, cold):.2f} s"))
+def measure_client() -> Iterator[tuple[str, str]]:
+    """The figures that need no notebook."""
     with snakepit.Client(pool_size=2, adapters=[ADAPTER]) as client:
         client.start()
         first = repeated(WARM_REPEATS, lambda: warm_first_chunk(client))
+        yield "first chunk of a run, warm (p50)", f"{first * 1000:.1f} ms"
         call = repeated(WARM_REPEATS, lambda: plain_call(client))
+        yield "plain call, warm (p50)", f"{call * 1000:.1f} ms"
         rate = repeated(RATE_REPEATS, lambda: chunk_rate(client))
-    rows.append(("first chunk of a run, warm, p50", f"{first * 1000:.1f} ms"))
-    rows.append(("plain call, warm, p50", f"{call * 1000:.1f} ms"))
-    rows.append(("small dicts, from a generator to a `for` loop", f"{rate:,.0f} /s"))
-    share, real = widget_cpu()
-    rows.append((f"kernel's CPU with a run of {real:,.0f} chunks/s in its widget", f"{share:.1%} of a core"))
+        yield "small dicts from a generator to a `for` loop", f"{rate:,.0f}/s"
+
+
+def measure_kernels() -> Iterator[tuple[str, str]]:
+    """The figures of a notebook's kernel."""
+    start = repeated(COLD_REPEATS, cold)
+    yield "first cell of a fresh kernel to its first chunk, 2 workers (cold)", f"{start:.2f} s"
+    share, rate = widget_cpu()
+    yield f"kernel's CPU while a run streams {rate:,.0f} chunks/s into a widget", f"{share:.1%} of a core"
     apart, beside = background_rates()
-    rows.append(("background run beside a cell that computes, against beside an unrelated process that does", f"{beside / apart:.0%}"))
-    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, grpcio {_version('grpcio')}, ipykernel {_version('ipykernel')}"
-    width = max(len(name) for name, _ in rows)
-    print(f"{machine}\n")
-    for name, figure in rows:
-        print(f"| {name:{width}} | {figure} |")
+    yield "speed of a background run while a cell computes in pure Python", f"{beside / apart:.0%}"
 
 
-def _version(package: str) -> str:
-    from importlib.metadata import version
-
-    return version(package)
+def main() -> None:
+    sys.path.insert(0, str(HERE))
+    versions = ", ".join(f"{name} {version(name)}" for name in ("grpcio", "ipykernel", "anywidget"))
+    print(f"{os.cpu_count()} cores, Python {platform.python_version()}, {versions}\n\n| | |\n|---|---|")
+    for name, figure in (*measure_kernels(), *measure_client()):
+        print(f"| {name} | {figure} |", flush=True)
 
 
 if __name__ == "__main__":

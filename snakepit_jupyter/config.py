@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from snakepit_jupyter.errors import InvalidConfig
@@ -21,7 +21,7 @@ class Config:
     """How a bridge works.
 
     Args:
-        pool_size: number of worker processes.
+        pool_size: number of worker processes; by default as many as there are cores, at most 4.
         adapters: the user's adapters, each "package.module:Class".
         worker_init_timeout: seconds a worker has to become ready.
         cancel_grace: seconds a call that was asked to stop has, until KeyboardInterrupt is raised in it.
@@ -32,7 +32,7 @@ class Config:
         InvalidConfig: if a value cannot be; names the setting and what is allowed.
     """
 
-    pool_size: int = 0
+    pool_size: int = field(default_factory=default_pool_size)
     adapters: tuple[str, ...] = ()
     worker_init_timeout: float = 30.0
     cancel_grace: float = 0.5
@@ -40,8 +40,6 @@ class Config:
     sys_path: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.pool_size == 0:
-            object.__setattr__(self, "pool_size", default_pool_size())
         _check_integer("pool_size", self.pool_size, 1, 256)
         for name in ("worker_init_timeout", "cancel_grace", "kill_grace"):
             _check_seconds(name, getattr(self, name))

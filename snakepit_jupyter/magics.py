@@ -15,12 +15,11 @@ from snakepit_jupyter import arguments, notebook
 from snakepit_jupyter.client.client import Client
 from snakepit_jupyter.client.default import default_client
 from snakepit_jupyter.client.display import show
+from snakepit_jupyter.client.portal import wake_often
 from snakepit_jupyter.client.run import Run
 from snakepit_jupyter.errors import RunNotFound, UsageError
 from snakepit_jupyter.messages import Status
 
-# An interrupt reaches a coroutine only when its loop wakes.
-TICK = 0.1
 AWAITED = "snakepit_stream"
 
 
@@ -109,8 +108,7 @@ class CellRun:
 
     async def _ended(self) -> None:
         shown = asyncio.wrap_future(self._shown)
-        while not shown.done():
-            await asyncio.wait([shown], timeout=TICK)
+        await wake_often(shown)
         shown.result()
 
     def wait(self) -> None:

@@ -194,9 +194,7 @@ def _target_column(path: Path, names: Sequence[str], target: str | None) -> str:
         lower = {name.lower(): name for name in reversed(names)}
         return next((lower[name] for name in TARGET_NAMES if name in lower), names[-1])
     if target not in names:
-        refuse(
-            "target", f"{path} has no column {target!r}.{near(target, names)}", f"Columns: {listed(names)}."
-        )
+        refuse("target", f"{path} has no column {target!r}.{near(target, names)}", f"Columns: {listed(names)}.")
     return target
 
 

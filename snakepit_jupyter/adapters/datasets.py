@@ -110,11 +110,7 @@ def _check_file(file: Path) -> None:
 
 def _refuse_missing(file: Path) -> None:
     beside = _data_files(file.parent)
-    files = (
-        f"In {file.parent.resolve()}: {listed(beside)}."
-        if beside
-        else f"No data file in {file.parent.resolve()}."
-    )
+    files = f"In {file.parent.resolve()}: {listed(beside)}." if beside else f"No data file in {file.parent.resolve()}."
     refuse(
         "dataset_path",
         f"there is no data set {str(file)!r}.{near(file.name, [*BUILT_IN, *beside])}",

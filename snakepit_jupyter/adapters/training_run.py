@@ -47,9 +47,7 @@ class TrainingRun:
         path: where the best model goes; its metadata goes beside it, with the suffix .json.
     """
 
-    def __init__(
-        self, dataset: Dataset, model: ModelSettings, training: TrainingSettings, path: Path
-    ) -> None:
+    def __init__(self, dataset: Dataset, model: ModelSettings, training: TrainingSettings, path: Path) -> None:
         rng = np.random.default_rng(training.seed)
         train, validation = stratified_split(dataset.labels, training.validation_split, rng)
         sizes = model.sizes(len(dataset.feature_names), len(dataset.class_names))

@@ -42,4 +42,5 @@ async def run(parent: Parent) -> None:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -24,8 +24,9 @@ from snakepit_jupyter.messages import Call, Status, ToolInfo, WorkerInfo
 from snakepit_jupyter.pool.local import LocalPool
 from snakepit_jupyter.pool.process import WorkerStartError
 
-# So many runs that have ended can still be read.
+# Runs that have ended can still be read: so many, with so many bytes of chunks together.
 KEPT_RUNS = 100
+KEPT_BYTES = 64 * 1024 * 1024
 
 
 class Bridge:
@@ -165,9 +166,13 @@ class Bridge:
         return ToolNotFound(f"there is no tool {name!r}", hint=hint, details={"tool": name})
 
     def _forget_oldest(self) -> None:
-        ended = [run_id for run_id, run in self._runs.items() if run.status.ended]
-        for run_id in ended[: max(0, len(ended) - KEPT_RUNS)]:
-            del self._runs[run_id]
+        ended = [run for run in self._runs.values() if run.status.ended]
+        size = sum(run.log.size for run in ended)
+        for older, run in enumerate(ended, start=1):
+            if len(ended) - older < KEPT_RUNS and size <= KEPT_BYTES:
+                return
+            size -= run.log.size
+            del self._runs[run.call.call_id]
 
 
 def _with_tool(worker: WorkerInfo, tools_of: Mapping[str, str]) -> WorkerInfo:

@@ -48,6 +48,11 @@ class RunLog:
     Args:
         held: whether an owner holds the producer back.
         limit: the ring's size in bytes.
+
+    Attributes:
+        last: the newest chunk's number.
+        closed: whether nothing comes any more.
+        size: bytes that it holds.
     """
 
     held: bool = False
@@ -57,7 +62,7 @@ class RunLog:
     _first: int = 1  # the number of _chunks[_dropped]
     _chunks: list[pb.Chunk] = field(default_factory=list)
     _dropped: int = 0  # slots before this one are empty and will be cut off
-    _size: int = 0
+    size: int = 0
     _acknowledged: int = 0
     _unacknowledged_size: int = 0
     _told: int = 0
@@ -71,7 +76,7 @@ class RunLog:
             self.last += 1
             chunk.seq = self.last
             self._chunks.append(chunk)
-            self._size += _size(chunk)
+            self.size += _size(chunk)
             self._unacknowledged_size += _size(chunk)
         self._drop_oldest()
         self._news.tell()
@@ -133,8 +138,8 @@ class RunLog:
         return self._chunks[self._dropped + seq - self._first]
 
     def _drop_oldest(self) -> None:
-        while self._size > self.limit and self._first <= self.last and not self._is_kept(self._first):
-            self._size -= _size(self._at(self._first))
+        while self.size > self.limit and self._first <= self.last and not self._is_kept(self._first):
+            self.size -= _size(self._at(self._first))
             if not self.held:
                 self._forget_acknowledgement(self._first)
             self._dropped += 1

@@ -19,6 +19,7 @@ from snakepit_jupyter.client.core import Core, make_call
 from snakepit_jupyter.client.portal import portal
 from snakepit_jupyter.client.run import Run
 from snakepit_jupyter.config import Config
+from snakepit_jupyter.errors import InvalidConfig
 from snakepit_jupyter.messages import Call, Chunk, ChunkKind, Encoding, Status, ToolInfo
 
 T = TypeVar("T")
@@ -27,6 +28,7 @@ Callback = Callable[[dict[str, Any]], object]
 
 CALL_TIMEOUT = 30.0
 STREAM_TIMEOUT = 300.0
+SETTINGS = {"worker_init_timeout", "cancel_grace", "kill_grace"}
 
 
 class ToolReplaced(UserWarning):
@@ -66,14 +68,20 @@ def _settle(outcome: Answer | CallFailed) -> Any:
     return value_of(outcome)
 
 
-def _config(pool_size: int | None, adapters: Sequence[str], settings: Mapping[str, Any]) -> Config:
-    """Settings as the user gave them, checked."""
-    unknown = set(settings) - {"worker_init_timeout", "cancel_grace", "kill_grace"}
+def _config(pool_size: int | None, adapters: Sequence[str] | None, settings: Mapping[str, float]) -> Config:
+    """Settings as the user gave them, checked; what is None was not given."""
+    unknown = set(settings) - SETTINGS
     if unknown:
-        raise TypeError(f"there is no setting {min(unknown)!r}")
-    if pool_size == 0:
-        pool_size = -1  # 0 means the default inside; given by a user it is a mistake
-    return Config(pool_size=pool_size or 0, adapters=adapters, **settings)  # type: ignore[arg-type]
+        raise InvalidConfig(f"there is no setting {min(unknown)!r}", hint=f"There are: {', '.join(sorted(SETTINGS))}.")
+    given: dict[str, Any] = {"pool_size": pool_size, "adapters": adapters, **settings}
+    return Config(**{name: value for name, value in given.items() if value is not None})
+
+
+def _wanted(core: Core, pool_size: int | None, adapters: Sequence[str] | None, settings: Mapping[str, float]) -> Config:
+    """The settings that `start` is given; without any, those the client was made with."""
+    if pool_size is None and adapters is None and not settings:
+        return core.config
+    return _config(pool_size, adapters, settings)
 
 
 def _say(status: Status) -> Status:
@@ -127,10 +135,7 @@ class Client:
             AlreadyStarted: if it is running with other settings.
             WorkerStartFailed: if no worker can be started, for example because an adapter cannot be imported.
         """
-        known = self._core.config
-        asked = pool_size is not None or adapters is not None or bool(settings)
-        config = _config(pool_size, adapters if adapters is not None else (), settings) if asked else known
-        return _say(portal().call(self._core.start(config)))
+        return _say(portal().call(self._core.start(_wanted(self._core, pool_size, adapters, settings))))
 
     def stop(self) -> None:
         """Stop the bridge and its workers. Running calls are interrupted and clean up. The next use starts anew."""
@@ -317,9 +322,11 @@ class AsyncClient:
         self._core = Core(_config(pool_size, adapters, settings))
         self._session_id = session_id
 
-    async def start(self) -> Status:
-        """Start the bridge now and wait for its first worker. Errors as `Client.start`."""
-        return _say(await self._cross(self._core.start(self._core.config)))
+    async def start(
+        self, pool_size: int | None = None, adapters: Sequence[str] | None = None, **settings: float
+    ) -> Status:
+        """Start the bridge now and wait for its first worker. Arguments and errors as `Client.start`."""
+        return _say(await self._cross(self._core.start(_wanted(self._core, pool_size, adapters, settings))))
 
     async def stop(self) -> None:
         """Stop the bridge and its workers; running calls are interrupted and clean up."""

@@ -93,6 +93,7 @@ def show(run: Run) -> "concurrent.futures.Future[None]":
         done: concurrent.futures.Future[None] = concurrent.futures.Future()
         done.set_result(None)
         return done
+    run.release()
     screen = _screen(run, state)
     # The copied context keeps what is published in this cell's output, and ipykernel 7.0 needs it to publish at all.
     return portal().spawn(_draw(run.connection, run.run_id, state, screen), contextvars.copy_context())

@@ -13,6 +13,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+TICK = 0.1
 
 
 class Portal:
@@ -43,10 +44,16 @@ class Portal:
             raise
 
     async def acall(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the loop and await it from another loop, or from this one."""
+        """Run a coroutine on the loop and await it from another loop, or from this one. Cancelling it cancels that."""
         if self.inside:
             return await work
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+        future = asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+        try:
+            await wake_often(future)
+        except asyncio.CancelledError:
+            future.cancel()
+            raise
+        return future.result()
 
     def spawn(
         self, work: Coroutine[Any, Any, T], context: contextvars.Context | None = None
@@ -73,6 +80,12 @@ def _hand_over(task: "asyncio.Task[T]", done: "concurrent.futures.Future[T]") ->
         done.set_exception(error)
     else:
         done.set_result(task.result())
+
+
+async def wake_often(future: "asyncio.Future[Any]") -> None:
+    """Wait until it is done. A kernel's interrupt reaches a coroutine only when its loop wakes: so it does."""
+    while not future.done():
+        await asyncio.wait([future], timeout=TICK)
 
 
 _portal: Portal | None = None

@@ -90,7 +90,7 @@ class Run:
         """The same, for `async for`."""
         reader = self._open_reader(asyncio.current_task())
         try:
-            while (update := await portal().acall(reader.next())) is not None:
+            while (update := await self._cancellable(reader.next())) is not None:
                 for envelope in self._envelopes(update, reader):
                     yield envelope
         finally:
@@ -143,7 +143,7 @@ class Run:
         return self._result_async().__await__()
 
     async def _result_async(self) -> dict[str, Any]:
-        await portal().acall(self._wait(None, asyncio.current_task()))
+        await self._cancellable(self._wait(None, asyncio.current_task()))
         return self._final()
 
     async def _wait(self, timeout: float | None, waiter: object) -> None:
@@ -164,6 +164,21 @@ class Run:
             if not self._background:
                 self.cancel("kernel interrupt")
             raise
+
+    async def _cancellable(self, work: Coroutine[Any, Any, T]) -> T:
+        """The same for a task: who cancels it stops a foreground run, as with any awaited task."""
+        try:
+            return await portal().acall(work)
+        except asyncio.CancelledError:
+            if not self._background:
+                self.cancel("cancelled")
+            raise
+
+    def release(self) -> None:
+        """Hold it back no more, unless somebody iterates it: it is only looked at."""
+        if self._reader is None and not self._released:
+            self._released = True
+            portal().spawn(_quietly(self._connection.release(self.run_id)))
 
     def _final(self) -> dict[str, Any]:
         self._raise_failure()

@@ -66,4 +66,5 @@ def _exit() -> None:
     os._exit(0)
 
 
-main()
+if __name__ == "__main__":
+    main()
