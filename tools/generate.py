@@ -17,6 +17,7 @@ ROOT = Path(__file__).parent.parent
 PROTOS = ["snakepit_bridge.proto", "snakepit_jupyter.proto"]
 PACKAGE = "snakepit_jupyter/codecs/_generated"
 STATIC = "snakepit_jupyter/views/static"
+JS = ROOT / "js"
 
 
 def make_proto(out: Path) -> None:
@@ -48,14 +49,18 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
 
 
+def install_js() -> None:
+    """Bring what `js/package-lock.json` names, if it is not there."""
+    if not (JS / "node_modules" / ".package-lock.json").exists():
+        subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=JS, check=True)
+
+
 def make_js(out: Path) -> None:
-    """Bundle `js/src` with esbuild, in the versions that `js/package-lock.json` names."""
-    js = ROOT / "js"
-    if not (js / "node_modules" / ".package-lock.json").exists():
-        subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=js, check=True)
+    """Bundle `js/src` with esbuild."""
+    install_js()
     target = out / STATIC
     target.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["node", "build.mjs", str(target)], cwd=js, check=True)
+    subprocess.run(["node", "build.mjs", str(target)], cwd=JS, check=True)
 
 
 def check(make: Callable[[Path], None], below: str) -> list[str]:

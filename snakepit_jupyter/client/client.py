@@ -165,6 +165,7 @@ class Client:
     ) -> Any:
         """The same in a session of that id: calls of one session find each other's state."""
         call = make_call(command, args, session_id=session_id, streaming=False, timeout=timeout)
+        self._begin()
         return _settle(portal().call(_call(self._core, call)))
 
     def execute_stream(
@@ -227,6 +228,7 @@ class Client:
         """
         session = self._own_session() if session_id is None else session_id
         call = make_call(command, args, session_id=session, streaming=True, timeout=timeout)
+        self._begin()
         connection, state = portal().call(self._core.start_run(call, held=not background))
         return Run(connection, state, print_text, background=background)
 
@@ -253,6 +255,11 @@ class Client:
     def list_tools(self) -> tuple[ToolInfo, ...]:
         """The tools there are, by name."""
         return tuple(sorted(self.status().tools, key=lambda tool: tool.name))
+
+    def _begin(self) -> None:
+        """Before first use: with adapters of the user's own there may be something to say about them."""
+        if self._core.config.adapters and not self._core.running:
+            self.start()
 
     def _own_session(self) -> str:
         return notebook.session_id() if self._session_id is None else self._session_id
@@ -345,6 +352,7 @@ class AsyncClient:
     ) -> Any:
         """The same in a session of that id."""
         call = make_call(command, args, session_id=session_id, streaming=False, timeout=timeout)
+        await self._begin()
         return _settle(await self._cross(_call(self._core, call)))
 
     async def execute_stream(
@@ -370,6 +378,7 @@ class AsyncClient:
     ) -> Run:
         """The same in a session of that id."""
         call = make_call(command, args, session_id=session_id, streaming=True, timeout=timeout)
+        await self._begin()
         connection, state = await self._cross(self._core.start_run(call, held=True))
         run = Run(connection, state, print_text)
         if callback is not None:
@@ -393,6 +402,10 @@ class AsyncClient:
     async def list_tools(self) -> tuple[ToolInfo, ...]:
         """The tools there are, by name."""
         return tuple(sorted((await self.status()).tools, key=lambda tool: tool.name))
+
+    async def _begin(self) -> None:
+        if self._core.config.adapters and not self._core.running:
+            await self.start()
 
     async def _cross(self, work: Coroutine[Any, Any, T]) -> T:
         return await portal().acall(work)
