@@ -313,10 +313,19 @@ def _say(text: str) -> None:
 
 
 def await_streams(lines: Sequence[str]) -> list[str]:
-    """Let a cell that starts with the streaming magic await it.
+    """Let a cell that starts with the streaming magic await it: IPython itself has no asynchronous magics."""
+    return _rewritten(lines, "await ")
 
-    IPython has no asynchronous magics; what it has made of the cell is rewritten once more. A cell
-    magic without a body, which IPython refuses, becomes the line magic, which needs none.
+
+def allow_empty_bodies(lines: Sequence[str]) -> list[str]:
+    """Let a cell consist of the streaming magic's first line alone, in a shell that cannot await."""
+    return _rewritten(lines, "")
+
+
+def _rewritten(lines: Sequence[str], prefix: str) -> list[str]:
+    """What IPython made of the cell, once more rewritten.
+
+    A cell magic without a body, which IPython refuses, becomes the line magic, which needs none.
     """
     text = "".join(lines)
     if AWAITED not in text:
@@ -329,7 +338,7 @@ def await_streams(lines: Sequence[str]) -> list[str]:
         return list(lines)
     call = module.body[0].value  # type: ignore[attr-defined]
     rest = "".join(text.splitlines(keepends=True)[call.end_lineno :])
-    return f"await get_ipython().{_call_text(call)}\n{rest}".splitlines(keepends=True)
+    return f"{prefix}get_ipython().{_call_text(call)}\n{rest}".splitlines(keepends=True)
 
 
 def _is_stream(statement: ast.stmt) -> bool:
@@ -351,13 +360,14 @@ def _call_text(call: ast.Call) -> str:
 
 
 def load(ipython: Any) -> None:
-    """Register the magics; in a kernel, streaming cells are awaited."""
+    """Register the magics; in a kernel, cells that stream are awaited."""
+    unload(ipython)
     ipython.register_magics(SnakepitMagics)
-    if notebook.in_kernel() and await_streams not in ipython.input_transformers_post:
-        ipython.input_transformers_post.append(await_streams)
+    ipython.input_transformers_post.append(await_streams if notebook.in_kernel() else allow_empty_bodies)
 
 
 def unload(ipython: Any) -> None:
     """Take the transformer away again; IPython cannot unregister magics."""
-    if await_streams in ipython.input_transformers_post:
-        ipython.input_transformers_post.remove(await_streams)
+    for transform in (await_streams, allow_empty_bodies):
+        if transform in ipython.input_transformers_post:
+            ipython.input_transformers_post.remove(transform)

@@ -3,6 +3,7 @@
 import asyncio
 import atexit
 import contextlib
+import os
 import weakref
 from collections.abc import Mapping
 from typing import Any
@@ -148,6 +149,11 @@ def make_call(
 
 # Cores with a running bridge: stopped when the interpreter ends, so that it waits for their clean-up.
 OPEN: "weakref.WeakSet[Core]" = weakref.WeakSet()
+
+
+if hasattr(os, "register_at_fork"):
+    # A forked child must not stop its parent's bridge.
+    os.register_at_fork(after_in_child=OPEN.clear)
 
 
 @atexit.register

@@ -1,6 +1,5 @@
 """The client that the module's own functions use: one for a process, started by first use."""
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -75,13 +74,3 @@ def execute_in_session_stream(
 def session(session_id: str | None = None) -> Session:
     """A session for a `with` block; see `Client.session`."""
     return default_client().session(session_id)
-
-
-def _forget() -> None:
-    """A forked child must not speak through its parent's connection."""
-    global _client  # noqa: PLW0603
-    _client = None
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)

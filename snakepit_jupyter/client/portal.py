@@ -12,6 +12,8 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from snakepit_jupyter.errors import GrpcUnavailable
+
 T = TypeVar("T")
 TICK = 0.1
 
@@ -90,23 +92,32 @@ async def wake_often(future: "asyncio.Future[Any]") -> None:
 
 _portal: Portal | None = None
 _lock = threading.Lock()
+_forked = False
 
 
 def portal() -> Portal:
-    """The process's portal; made at its first use."""
+    """The process's portal; made at its first use.
+
+    Raises:
+        GrpcUnavailable: in a process that was forked from one with a portal.
+    """
     global _portal  # noqa: PLW0603 - one loop for a process is the point
+    if _forked:
+        raise GrpcUnavailable(
+            "this process was forked from one that uses snakepit, and gRPC does not survive a fork",
+            hint='Start processes by the "spawn" method: multiprocessing.get_context("spawn").',
+        )
     with _lock:
         if _portal is None:
             _portal = Portal()
         return _portal
 
 
-def _forget() -> None:
+def _mark_forked() -> None:
     """A forked child has the portal's memory but not its thread."""
-    global _portal, _lock  # noqa: PLW0603
-    _portal = None
-    _lock = threading.Lock()
+    global _forked  # noqa: PLW0603
+    _forked = _portal is not None
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(after_in_child=_mark_forked)
