@@ -25,7 +25,7 @@ class Config:
         adapters: the user's adapters, each "package.module:Class".
         worker_init_timeout: seconds a worker has to become ready.
         cancel_grace: seconds a call that was asked to stop has, until KeyboardInterrupt is raised in it.
-        kill_grace: seconds it has after that, until its worker is killed.
+        kill_grace: seconds it has after that to clean up, until its worker is killed.
         sys_path: where workers look for adapters besides their own `sys.path`.
 
     Raises:

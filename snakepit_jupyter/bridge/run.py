@@ -215,8 +215,9 @@ class BridgeRun:
             (StopRung.INTERRUPT, self.config.kill_grace),
         ):
             self._rung = rung
-            await self._worker.transport.cancel(self.call.call_id, rung)
-            await asyncio.sleep(grace)
+            # A worker whose interpreter is held by a C library cannot even answer.
+            asked = self._worker.transport.cancel(self.call.call_id, rung, timeout=grace)
+            await asyncio.gather(asked, asyncio.sleep(grace))
         self._rung = StopRung.KILL
         self._worker.child.kill()
 

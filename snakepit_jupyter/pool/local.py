@@ -11,7 +11,10 @@ from snakepit_jupyter.messages import Call, ToolInfo, WorkerInfo
 from snakepit_jupyter.pool.process import WorkerProcess, WorkerStartError
 from snakepit_jupyter.pool.state import Action, Assign, PoolState, Refuse, StartWorker
 
+# Seconds that workers have to go.
 STOP_GRACE = 3.0
+# Seconds that the end of a session waits for adapters' clean-up; it goes on without the caller.
+SESSION_GRACE = 5.0
 
 
 class LocalPool:
@@ -84,8 +87,8 @@ class LocalPool:
     async def close_session(self, session_id: str) -> int:
         """Clean up what a session left on the workers; how many adapters there were."""
         self._state.session_closed(session_id)
-        counts = await asyncio.gather(*(p.transport.close_session(session_id) for p in self._processes.values()))
-        return sum(counts)
+        asked = (p.transport.close_session(session_id, SESSION_GRACE) for p in self._processes.values())
+        return sum(await asyncio.gather(*asked))
 
     @property
     def queued(self) -> int:

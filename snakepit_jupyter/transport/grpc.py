@@ -45,15 +45,15 @@ class GrpcTransport:
         except grpc.aio.AioRpcError as error:
             raise ConnectionLost(error.details() or error.code().name) from error
 
-    async def cancel(self, call_id: str, rung: StopRung) -> None:
-        """Ask a call to stop; it is no error if it has ended."""
+    async def cancel(self, call_id: str, rung: StopRung, timeout: float) -> None:
+        """Ask a call to stop; it is no error if it has ended, or if the worker does not answer in time."""
         request = pb.CancelCallRequest(call_id=call_id, rung=RUNG_NUMBERS[rung])
-        await self._quietly(self._stub.CancelCall(request, metadata=self._metadata))
+        await self._quietly(self._stub.CancelCall(request, metadata=self._metadata, timeout=timeout))
 
-    async def close_session(self, session_id: str) -> int:
-        """Clean up the session's adapters; how many there were."""
+    async def close_session(self, session_id: str, timeout: float) -> int:
+        """Clean up the session's adapters; how many there were. A busy worker does it later, and 0 is the answer."""
         request = pb.CloseSessionRequest(session_id=session_id)
-        reply = await self._quietly(self._stub.CloseSession(request, metadata=self._metadata))
+        reply = await self._quietly(self._stub.CloseSession(request, metadata=self._metadata, timeout=timeout))
         return reply.closed if reply else 0
 
     async def aclose(self) -> None:

@@ -82,6 +82,10 @@ class Catalog:
             self._instances[key] = instance
         return getattr(self._instances[key], tool.method)  # type: ignore[no-any-return]
 
+    def has_session(self, session_id: str) -> bool:
+        """Whether a session has instances."""
+        return any(owner == session_id for owner, _ in list(self._instances))
+
     def close_session(self, session_id: str) -> int:
         """Clean up the session's instances; how many there were."""
         keys = [key for key in self._instances if key[0] == session_id]

@@ -95,6 +95,11 @@ class Runtime:
             signal.pthread_kill(self._main_thread, signal.SIGINT)
         return True
 
+    def has_session(self, session_id: str) -> bool:
+        """Whether a session has left something here, or is just about to."""
+        waiting = any(job.call.session_id == session_id for job in list(self._jobs.values()))
+        return waiting or self._catalog.has_session(session_id)
+
     def close_session(self, session_id: str, done: Callable[[int], None]) -> None:
         """Clean up a session's adapters on the main thread, after what was submitted before."""
         self._inbox.put(lambda: done(self._catalog.close_session(session_id)))
@@ -185,7 +190,7 @@ class Runtime:
         finally:
             close = getattr(items, "close", None)
             if callable(close):
-                self._user_code(close)
+                close()  # not as interruptible code: who was asked to stop may clean up, until the worker is killed
         if returned is not SENT_FINAL:
             data, encoding = _payload(returned)
             job.outbox.put(pb.Chunk(data=data, encoding=encoding, is_final=True))

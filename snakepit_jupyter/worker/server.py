@@ -41,6 +41,8 @@ class WorkerService(pb_grpc.WorkerServiceServicer):
         return pb.CancelCallReply(known=self._runtime.cancel(request.call_id, RUNGS[request.rung]))
 
     async def CloseSession(self, request: pb.CloseSessionRequest, context: Any) -> pb.CloseSessionReply:
+        if not self._runtime.has_session(request.session_id):
+            return pb.CloseSessionReply()
         loop = asyncio.get_running_loop()
         closed: asyncio.Future[int] = loop.create_future()
         self._runtime.close_session(request.session_id, lambda count: _threadsafe(loop, closed, count))
