@@ -77,8 +77,8 @@ def _value(statement: ast.stmt, body: str, names: Mapping[str, Any]) -> Any:
 
 
 def _evaluate(expression: ast.expr, body: str, names: Mapping[str, Any]) -> Any:
-    code = compile(ast.Expression(expression), "<snakepit arguments>", "eval")
     try:
+        code = compile(ast.Expression(expression), "<snakepit arguments>", "eval")
         return eval(code, dict(names))  # noqa: S307 - it is the user's own code, in the user's own kernel
     except Exception as error:
         where = f"line {expression.lineno} of the cell's body"

@@ -73,7 +73,7 @@ def _run_options() -> Options:
 
 def _control_options() -> Options:
     options = Options("%snakepit")
-    options.add_argument("what", choices=["status", "tools", "start", "stop", "cancel"])
+    options.add_argument("what", choices=["status", "tools", "start", "stop", "cancel", "report"])
     options.add_argument("run", nargs="?", metavar="RUN")
     options.add_argument("--pool-size", type=int, metavar="N")
     options.add_argument("--adapter", action="append", metavar="MODULE:CLASS")
@@ -263,6 +263,7 @@ class SnakepitMagics(Magics):
           %snakepit start [--pool-size N] [--adapter M:CLASS]  start with settings of one's own; repeat --adapter
           %snakepit stop                                       stop the workers
           %snakepit cancel [RUN]                               stop a run, or all that are going on
+          %snakepit report [RUN]                               show a run again, by default the last
         """
         options = _control_options().read(line)
         getattr(self, f"_{options.what}")(options)
@@ -280,6 +281,11 @@ class SnakepitMagics(Magics):
     def _stop(self, _options: argparse.Namespace) -> None:
         self.client.stop()
         _say("stopped")
+
+    def _report(self, options: argparse.Namespace) -> None:
+        if not self.client.running:
+            raise RunNotFound("there is no run yet")
+        show(self.client.find_run(options.run))
 
     def _cancel(self, options: argparse.Namespace) -> None:
         if not self.client.running:

@@ -1,7 +1,7 @@
 import { drawList, element, setText } from "./dom.js";
 import { count } from "./format.js";
 
-/** Quiet facts: the scene's own, what the log left out, and whether the kernel answers. */
+/** Quiet facts: the scene's own, what the log left out, and notes on the view itself. */
 export class Foot {
   el = element("footer", "foot");
   #left = element("div", "foot-left");
@@ -11,8 +11,8 @@ export class Foot {
     this.el.append(this.#left, this.#right);
   }
 
-  draw(scene, log, silent) {
-    const right = [silent && "not connected to the kernel", earlier(scene, log), scene.foot_right].filter(Boolean);
+  draw(scene, log, notes) {
+    const right = [...notes, earlier(scene, log), scene.foot_right].filter(Boolean);
     drawList(this.#left, scene.foot, makeItem, setText);
     drawList(this.#right, right, makeItem, setText);
     this.el.hidden = scene.foot.length + right.length === 0;

@@ -7,6 +7,7 @@ import { Foot } from "./foot.js";
 import { Header } from "./header.js";
 import { LogLines } from "./log.js";
 import { Progress } from "./progress.js";
+import { Stay } from "./stay.js";
 import { followTheme } from "./theme.js";
 import { Tiles } from "./tiles.js";
 
@@ -30,12 +31,14 @@ export class View {
   #header;
   #charts;
   #clock;
+  #stay;
   #endTheme;
 
   constructor(el, { onStop, onChange }) {
     this.#header = new Header(onStop, onChange);
     this.#charts = new ChartGrid(onChange);
     this.#clock = new Clock(onChange);
+    this.#stay = new Stay(onChange);
     this.#body.append(this.#error.el, this.#tiles.el, this.#charts.el, this.#log.el);
     this.#root.append(this.#header.el, this.#progress.el, this.#body, this.#foot.el, this.#announcer.el);
     el.append(this.#root);
@@ -48,13 +51,14 @@ export class View {
     this.#header.draw(scene, this.#time(scene, link));
     this.#progress.draw(scene);
     this.#drawBody(scene, store);
-    this.#foot.draw(scene, store.log, link.state === "silent");
+    this.#foot.draw(scene, store.log, this.#notes(scene, link));
     this.#announcer.draw(scene);
   }
 
   destroy() {
     this.#endTheme();
     this.#clock.stop();
+    this.#stay.destroy();
     this.#header.destroy();
     this.#charts.destroy();
     this.#root.remove();
@@ -66,6 +70,14 @@ export class View {
     this.#charts.draw(scene.charts, store.columns);
     this.#log.draw(scene, store.log);
     this.#body.hidden = [...this.#body.children].every((section) => section.hidden);
+  }
+
+  #notes({ status, run }, link) {
+    this.#stay.look(status);
+    return [
+      link.state === "silent" && "not connected to the kernel",
+      this.#stay.tooLong && `to keep this in the notebook: %snakepit report ${run}`,
+    ];
   }
 
   #mark({ status, run, tool }, store) {

@@ -133,12 +133,12 @@ class BridgeRun:
 
     def _add(self, update: pb.CallUpdate) -> None:
         if update.chunks:
-            newest = update.chunks[-1]
-            if newest.is_final:
+            # After a final chunk come no data, but what the tool still prints may be in the same group.
+            newest = next((chunk for chunk in reversed(update.chunks) if chunk.kind == pb.CHUNK_KIND_DATA), None)
+            if newest is not None and newest.is_final:
                 self._decorate(newest)
-            self.log.extend(update.chunks)
-            if newest.is_final:
                 self.final = newest
+            self.log.extend(update.chunks)
 
     def _decorate(self, final: pb.Chunk) -> None:
         """What upstream's bridge says in a final chunk; what the tool said there stays."""

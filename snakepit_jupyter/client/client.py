@@ -244,6 +244,15 @@ class Client:
         """Clean up what a session left on the workers."""
         portal().call(self._core.close_session(session_id))
 
+    def find_run(self, run_id: str | None = None) -> Run:
+        """A run by its id, or the newest one: to look at it again, to read it again, to stop it.
+
+        Raises:
+            RunNotFound: if there is none; the last hundred that ended are kept.
+        """
+        connection, state = portal().call(self._core.find_run(run_id))
+        return Run(connection, state, print_text, background=True)
+
     def cancel(self, run_id: str, reason: str = "cancel()") -> bool:
         """Stop a run by its id; False if it has ended already."""
         return portal().call(self._core.cancel(run_id, reason))

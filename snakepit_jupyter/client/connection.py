@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Awaitable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -113,26 +113,21 @@ class Connection:
     async def acknowledge(self, run_id: str, seq: int) -> None:
         """The run's owner has consumed everything up to `seq`."""
         request = pb.AcknowledgeRequest(run_id=run_id, seq=seq)
-        await _answered(self._stub.Acknowledge(request, metadata=self._metadata))
+        # What is not said now might never be said, and the run waits for it.
+        await self._persistently(lambda: self._stub.Acknowledge(request, metadata=self._metadata))
 
     async def release(self, run_id: str) -> None:
         """The run's owner holds it back no more."""
         request = pb.AcknowledgeRequest(run_id=run_id, release=True)
-        await _answered(self._stub.Acknowledge(request, metadata=self._metadata))
+        await self._persistently(lambda: self._stub.Acknowledge(request, metadata=self._metadata))
 
     async def run_state(self, run_id: str, *, wait: bool) -> RunState:
         """A run's state, now or at its end."""
         request = pb.GetRunRequest(run_id=run_id, wait=wait)
-        attempts = iter(RETRY_DELAYS)
-        while True:
-            try:
-                reply = await self._stub.GetRun(request, metadata=self._metadata)
-            except grpc.aio.AioRpcError as error:
-                await self._before_retry(error, attempts)
-                continue
-            if reply.HasField("failure"):
-                raise error_from(failure_from_pb(reply.failure))
-            return run_state_from_pb(reply.state)
+        reply = await self._persistently(lambda: self._stub.GetRun(request, metadata=self._metadata))
+        if reply.HasField("failure"):
+            raise error_from(failure_from_pb(reply.failure))
+        return run_state_from_pb(reply.state)
 
     async def cancel(self, call_id: str, reason: str) -> bool:
         """Stop a run or call; False if it has ended already."""
@@ -155,6 +150,15 @@ class Connection:
     async def aclose(self) -> None:
         self.lost()
         await self._channel.close()
+
+    async def _persistently(self, ask: Callable[[], Awaitable[Reply]]) -> Reply:
+        """The answer to what may be asked twice; a lost connection is taken up again."""
+        attempts = iter(RETRY_DELAYS)
+        while True:
+            try:
+                return await ask()
+            except grpc.aio.AioRpcError as error:
+                await self._before_retry(error, attempts)
 
     async def _before_retry(self, error: grpc.aio.AioRpcError, delays: Iterator[float]) -> None:
         """Wait as long as the next delay says; raise if it is not worth it any more."""

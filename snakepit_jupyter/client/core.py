@@ -13,7 +13,7 @@ from snakepit_jupyter.client.connection import Answer, Connection
 from snakepit_jupyter.client.embedded import EmbeddedBridge
 from snakepit_jupyter.client.portal import portal
 from snakepit_jupyter.config import Config
-from snakepit_jupyter.errors import AlreadyStarted, InvalidParameter, error_from
+from snakepit_jupyter.errors import AlreadyStarted, InvalidParameter, RunNotFound, error_from
 from snakepit_jupyter.messages import Call, Deadline, RunState, Status
 
 
@@ -87,6 +87,20 @@ class Core:
     async def start_run(self, call: Call, *, held: bool) -> tuple[Connection, RunState]:
         connection = await self.connection()
         return connection, await connection.start_run(call, held=held)
+
+    async def find_run(self, run_id: str | None) -> tuple[Connection, RunState]:
+        """A run of this bridge by its id, or the newest.
+
+        Raises:
+            RunNotFound: if there is none.
+        """
+        connection = await self.connection()
+        if run_id is not None:
+            return connection, await connection.run_state(run_id, wait=False)
+        runs = (await connection.status()).runs
+        if not runs:
+            raise RunNotFound("there is no run yet")
+        return connection, runs[-1]
 
     async def cancel(self, call_id: str, reason: str) -> bool:
         return await (await self.connection()).cancel(call_id, reason)

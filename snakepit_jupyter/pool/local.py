@@ -127,10 +127,18 @@ class LocalPool:
                     self._lives.add(life)
                     life.add_done_callback(self._lives.discard)
                 case Assign(call_id, worker_id):
-                    self._waiting.pop(call_id).set_result(self._processes[worker_id])
+                    self._assign(self._waiting.pop(call_id), worker_id)
                 case Refuse(call_id):
                     assert self._start_failure is not None
-                    self._waiting.pop(call_id).set_exception(WorkerStartError(self._start_failure))
+                    turn = self._waiting.pop(call_id)
+                    if not turn.cancelled():
+                        turn.set_exception(WorkerStartError(self._start_failure))
+
+    def _assign(self, turn: "asyncio.Future[WorkerProcess]", worker_id: str) -> None:
+        if turn.cancelled():  # its call was given up, but has not had the time to say so
+            self._perform(self._state.released(worker_id))
+        else:
+            turn.set_result(self._processes[worker_id])
 
     async def _live(self, worker_id: str) -> None:
         """A worker's whole life, from its start until its process has gone."""

@@ -131,10 +131,10 @@ class PoolState:
         return list(self._fill())
 
     def answered(self, worker_id: str) -> list[Action]:
-        """A worker is ready."""
+        """A worker is ready; where starting had been given up, it goes on."""
         self._failed_starts = 0
         self.workers[worker_id].on(WorkerEvent.ANSWERED)
-        return list(self._assign_waiting())
+        return [*self._assign_waiting(), *self._fill()]
 
     def arrived(self, call_id: str, session_id: str) -> list[Action]:
         """A call wants a worker: it gets its session's, else any free one, else its place in the queue."""

@@ -90,7 +90,10 @@ class Catalog:
         """Clean up the session's instances; how many there were."""
         keys = [key for key in self._instances if key[0] == session_id]
         for key in keys:
-            _hook(self._instances.pop(key), "cleanup")
+            try:
+                _hook(self._instances.pop(key), "cleanup")
+            except Exception:  # the other sessions' adapters must not suffer
+                traceback.print_exc()
         return len(keys)
 
     def close(self) -> None:

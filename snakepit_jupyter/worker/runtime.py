@@ -172,7 +172,7 @@ class Runtime:
         data, encoding = _payload(outcome)
         return pb.CallEnd(outcome=pb.OUTCOME_DONE, result=data, result_encoding=encoding)
 
-    def _user_code(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def _user_code(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Call the user's code; only here an interrupt may be raised."""
         self._interruptible = True
         try:
