@@ -45,7 +45,7 @@ export class Chart {
   draw(spec, columns, colours) {
     this.spec = spec;
     this.colours = colours;
-    this.#fitWidth();
+    if (colours) this.#fitWidth();
     if (this.#plot && this.#isNew(columns)) this.#fill(this.#rows.update(columns));
   }
 

@@ -8,7 +8,8 @@ let views = 0;
 export class ChartGrid {
   el = element("div", "charts");
   #charts = [];
-  #colours;
+  #root;
+  #colours = null;
   #visible = true;
   #sizes;
   #sight;
@@ -27,6 +28,7 @@ export class ChartGrid {
 
   draw(specs, columns) {
     this.el.hidden = specs.length === 0;
+    this.#readColours();
     specs.forEach((spec, i) => this.#place(spec, i));
     while (this.#charts.length > specs.length) this.#charts.pop().destroy();
     this.#charts.forEach((chart, i) => {
@@ -36,14 +38,22 @@ export class ChartGrid {
 
   /** Read the colours again; `root` carries the theme. */
   recolour(root) {
-    this.#colours = coloursOf(root);
-    for (const chart of this.#charts) chart.recolour(this.#colours);
+    this.#root = root;
+    this.#colours = null;
+    this.#readColours();
   }
 
   destroy() {
     this.#sizes.disconnect();
     this.#sight.disconnect();
     for (const chart of this.#charts) chart.destroy();
+  }
+
+  // A widget is first drawn before it stands on the page, and has no colours until then.
+  #readColours() {
+    if (this.#colours) return;
+    this.#colours = coloursOf(this.#root);
+    if (this.#colours) this.#charts.forEach((chart) => chart.recolour(this.#colours));
   }
 
   #place(spec, i) {

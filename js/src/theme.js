@@ -29,9 +29,10 @@ export function followTheme(root, onChange) {
   };
 }
 
-/** The style sheet's colours, for canvases, which cannot read variables. */
+/** The style sheet's colours, for canvases, which cannot read variables; null while `root` has no place on a page. */
 export function coloursOf(root) {
   const style = getComputedStyle(root);
+  if (!style.getPropertyValue("--snakepit-muted")) return null;
   const read = (name) => style.getPropertyValue(`--snakepit-${name}`).trim();
   return {
     series: Array.from({ length: SERIES }, (_, i) => read(`series-${i + 1}`)),
