@@ -11,7 +11,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from snakepit_jupyter.client.client import AsyncClient, Client, Session, ToolReplaced
+    from snakepit_jupyter.client.aio import AsyncClient
+    from snakepit_jupyter.client.calls import ToolReplaced
     from snakepit_jupyter.client.default import (
         execute,
         execute_in_session,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         stop,
     )
     from snakepit_jupyter.client.run import Run
+    from snakepit_jupyter.client.sync import Client, Session
     from snakepit_jupyter.errors import (
         AlreadyStarted,
         BridgeStartFailed,
@@ -90,7 +92,8 @@ __all__ = [
 ]
 
 _ELSEWHERE = {
-    "client.client": ("AsyncClient", "Client", "Session", "ToolReplaced"),
+    "client.aio": ("AsyncClient",),
+    "client.calls": ("ToolReplaced",),
     "client.default": (
         "execute",
         "execute_in_session",
@@ -103,6 +106,7 @@ _ELSEWHERE = {
         "stop",
     ),
     "client.run": ("Run",),
+    "client.sync": ("Client", "Session"),
     "worker.adapter": ("BaseAdapter", "tool"),
 }
 _HOME = {name: module for module, names in _ELSEWHERE.items() for name in names}

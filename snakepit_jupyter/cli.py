@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from snakepit_jupyter import __version__, arguments, exact_json
-from snakepit_jupyter.client.client import Client
 from snakepit_jupyter.client.display import show
+from snakepit_jupyter.client.sync import Client
 from snakepit_jupyter.errors import RunStopped, SnakepitError, ToolError, UsageError
 
 # Exit codes, after the shells' own habits.

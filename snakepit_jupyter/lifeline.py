@@ -43,13 +43,15 @@ class ChildFailed(Exception):
 class Child:
     """The parent's side: one running child."""
 
-    def __init__(self, process: asyncio.subprocess.Process, answer_fd: int, log: Path | None) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, answer_fd: int, output_fd: int | None, log: Path | None
+    ) -> None:
         self._process = process
         self._answer_fd = answer_fd
         self._log = log
         self._tail: deque[bytes] = deque()
         self._tail_size = 0
-        self._drain = asyncio.create_task(self._drain_output()) if process.stdout else None
+        self._drain = None if output_fd is None else asyncio.create_task(self._drain_output(output_fd))
 
     @classmethod
     async def start(
@@ -71,12 +73,13 @@ class Child:
             log: where its output goes; without one the last lines are kept in memory.
         """
         answer_read, answer_write = os.pipe()
-        output = log.open("ab") if log else None
+        # Not asyncio's own pipe: Python 3.11 waits for all who hold that one, so for grandchildren too.
+        output_read, output_write = (None, _append_to(log)) if log else os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", module, *arguments, "--answer-fd", str(answer_write)),
                 stdin=subprocess.PIPE,
-                stdout=output or subprocess.PIPE,
+                stdout=output_write,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **(environment or {})},
                 pass_fds=[answer_write],
@@ -84,12 +87,13 @@ class Child:
             )
         except BaseException:
             os.close(answer_read)
+            if output_read is not None:
+                os.close(output_read)
             raise
         finally:
             os.close(answer_write)
-            if output:
-                output.close()
-        child = cls(process, answer_read, log)
+            os.close(output_write)
+        child = cls(process, answer_read, output_read, log)
         assert process.stdin is not None
         process.stdin.write(json.dumps(config).encode() + b"\n")
         return child
@@ -119,11 +123,7 @@ class Child:
         return answer
 
     async def _read_answer(self) -> bytes:
-        reader = asyncio.StreamReader(limit=64 * 1024 * 1024)
-        file = os.fdopen(self._answer_fd, "rb", buffering=0)
-        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(reader), file
-        )
+        reader, transport = await _reader_of(self._answer_fd)
         try:
             return await reader.readline()
         finally:
@@ -135,6 +135,7 @@ class Child:
         if self._drain:
             # A grandchild may hold the pipe open; what was written so far is enough.
             await asyncio.wait([self._drain], timeout=0.2)
+            self._drain.cancel()
         return code
 
     async def stop(self, grace: float) -> None:
@@ -161,13 +162,29 @@ class Child:
                 return self._log.read_bytes()[-TAIL_BYTES:].decode("utf-8", "replace")
         return b"".join(self._tail).decode("utf-8", "replace")
 
-    async def _drain_output(self) -> None:
-        assert self._process.stdout is not None
-        while block := await self._process.stdout.read(64 * 1024):
-            self._tail.append(block[-TAIL_BYTES:])
-            self._tail_size += len(self._tail[-1])
-            while self._tail_size - len(self._tail[0]) >= TAIL_BYTES:
-                self._tail_size -= len(self._tail.popleft())
+    async def _drain_output(self, output_fd: int) -> None:
+        reader, transport = await _reader_of(output_fd)
+        try:
+            while block := await reader.read(64 * 1024):
+                self._tail.append(block[-TAIL_BYTES:])
+                self._tail_size += len(self._tail[-1])
+                while self._tail_size - len(self._tail[0]) >= TAIL_BYTES:
+                    self._tail_size -= len(self._tail.popleft())
+        finally:
+            transport.close()
+
+
+def _append_to(log: Path) -> int:
+    return os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+
+async def _reader_of(descriptor: int) -> tuple[asyncio.StreamReader, asyncio.ReadTransport]:
+    reader = asyncio.StreamReader(limit=64 * 1024 * 1024)
+    file = os.fdopen(descriptor, "rb", buffering=0)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), file
+    )
+    return reader, transport
 
 
 def describe_exit(code: int | None) -> str:

@@ -12,11 +12,11 @@ from typing import Any, NoReturn
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 
 from snakepit_jupyter import arguments, notebook
-from snakepit_jupyter.client.client import Client
 from snakepit_jupyter.client.default import default_client
 from snakepit_jupyter.client.display import show
 from snakepit_jupyter.client.portal import wake_often
 from snakepit_jupyter.client.run import Run
+from snakepit_jupyter.client.sync import Client
 from snakepit_jupyter.errors import RunNotFound, UsageError
 from snakepit_jupyter.messages import Status
 

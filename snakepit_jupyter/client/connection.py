@@ -63,9 +63,21 @@ class Connection:
     def __init__(self, address: str, token: str) -> None:
         self.address = address
         self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
-        self._stub = pb_grpc.RunServiceStub(self._channel)
+        self._open_stub = pb_grpc.RunServiceStub(self._channel)
         self._metadata = bearer(token)
         self._lost = False
+        self._closed = False
+
+    @property
+    def _stub(self) -> "pb_grpc.RunServiceAsyncStub":
+        """The bridge's methods.
+
+        Raises:
+            GrpcUnavailable: if the channel is closed; gRPC's own error would say that this program is wrong.
+        """
+        if self._closed:
+            raise GrpcUnavailable("the bridge was stopped", hint="The next call starts a new one.")
+        return self._open_stub
 
     async def execute(self, call: Call) -> Answer:
         """Run a plain call to its end. Cancelling this stops the call.
@@ -149,6 +161,7 @@ class Connection:
 
     async def aclose(self) -> None:
         self.lost()
+        self._closed = True
         await self._channel.close()
 
     async def _persistently(self, ask: Callable[[], Awaitable[Reply]]) -> Reply:

@@ -22,10 +22,12 @@ class Core:
 
     Args:
         config: the bridge's settings.
+        session_id: the session of calls that name none; None for the notebook's own.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, session_id: str | None = None) -> None:
         self.config = config
+        self._session_id = session_id
         self._bridge: EmbeddedBridge | None = None
         self._connection: Connection | None = None
         self._starting = asyncio.Lock()
@@ -35,6 +37,11 @@ class Core:
     def running(self) -> bool:
         """Whether there is a bridge."""
         return self._bridge is not None
+
+    @property
+    def session_id(self) -> str:
+        """The session of calls that name none."""
+        return notebook.session_id() if self._session_id is None else self._session_id
 
     @property
     def bridge_pid(self) -> int | None:
@@ -118,9 +125,11 @@ class Core:
             if self._watch:
                 self._watch.cancel()
             if connection:
-                await connection.aclose()
+                connection.lost()
             if bridge:
                 await bridge.stop()
+            if connection:  # only now: closing a channel under its readers would cancel them without a word
+                await connection.aclose()
             OPEN.discard(self)
 
 

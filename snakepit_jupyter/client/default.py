@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from snakepit_jupyter.client.client import CALL_TIMEOUT, STREAM_TIMEOUT, Arguments, Callback, Client, Session
+from snakepit_jupyter.client.calls import CALL_TIMEOUT, STREAM_TIMEOUT, Arguments, Callback
 from snakepit_jupyter.client.run import Run
+from snakepit_jupyter.client.sync import Client, Session
 from snakepit_jupyter.messages import Status, ToolInfo
 
 _client: Client | None = None

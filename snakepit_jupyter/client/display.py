@@ -14,7 +14,7 @@ import sys
 import weakref
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 from snakepit_jupyter import notebook
 from snakepit_jupyter.client.connection import Connection
@@ -58,6 +58,7 @@ class NotebookScreen:
         connection, run_id = run.connection, run.run_id
         self._display_id = f"snakepit-{run_id}-{next(_numbers)}"
         self._widget = RunWidget(state, lambda: stop_from_button(connection, run_id))
+        _hear_at_once(self._widget.comm)
         data, metadata = self._widget._repr_mimebundle_()
         _publish(data, metadata, display_id=self._display_id)
         _live.add(self)
@@ -69,6 +70,17 @@ class NotebookScreen:
         _live.discard(self)
         self._widget.publish(state, last=True)
         _publish(_report(state), {}, display_id=self._display_id, update=True)
+
+
+def _hear_at_once(comm: Any) -> None:
+    """Let the Stop button of a background run be heard while a cell calculates.
+
+    ipykernel 7.4 sends what a widget says to where the widget last spoke: to the thread of the cell, which is busy.
+    The front end's own choice, a thread beside it, is right for us. The hook is private; without it, as in other
+    versions, nothing changes.
+    """
+    if hasattr(comm, "_reply_subshell_for"):
+        comm._reply_subshell_for = lambda _data, default: default  # noqa: SLF001 - as said
 
 
 def stop_from_button(connection: Connection, run_id: str) -> None:
@@ -104,13 +116,18 @@ def show_report(state: ViewState) -> None:
     if _in_widgets():
         _publish(_report(state), {})
     else:
-        sys.stdout.write(report_text(state) + "\n")
+        _text_stream().write(report_text(state) + "\n")
 
 
 def _screen(run: Run, state: ViewState) -> Screen:
     if _in_widgets():
         return NotebookScreen(run, state)
-    return TerminalView(sys.stdout if notebook.in_kernel() else sys.stderr)
+    return TerminalView(_text_stream())
+
+
+def _text_stream() -> TextIO:
+    """Where text goes; in a shell beside the result, also if the run had ended before it was shown."""
+    return sys.stdout if notebook.in_kernel() else sys.stderr
 
 
 def _in_widgets() -> bool:

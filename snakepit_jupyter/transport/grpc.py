@@ -1,5 +1,6 @@
 """How the bridge reaches a worker: WorkerService over gRPC, one channel for the worker's whole life."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable
 from typing import TypeVar
 
@@ -32,6 +33,7 @@ class GrpcTransport:
         self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
         self._stub = pb_grpc.WorkerServiceStub(self._channel)
         self._metadata = bearer(token)
+        self._closed = False
 
     async def stream(self, call: Call) -> AsyncGenerator[pb.CallUpdate, None]:
         """The call's chunks in groups, its end last. Not asking for more holds the worker back.
@@ -44,6 +46,10 @@ class GrpcTransport:
                 yield update
         except grpc.aio.AioRpcError as error:
             raise ConnectionLost(error.details() or error.code().name) from error
+        except asyncio.CancelledError:
+            if self._ended_by_closing():
+                raise ConnectionLost("the channel was closed") from None
+            raise
 
     async def cancel(self, call_id: str, rung: StopRung, timeout: float) -> None:
         """Ask a call to stop; it is no error if it has ended, or if the worker does not answer in time."""
@@ -57,7 +63,13 @@ class GrpcTransport:
         return reply.closed if reply else 0
 
     async def aclose(self) -> None:
+        self._closed = True
         await self._channel.close()
+
+    def _ended_by_closing(self) -> bool:
+        """Whether a CancelledError means a call and not our task: closing a channel ends its calls so."""
+        task = asyncio.current_task()
+        return self._closed and not (task and task.cancelling())
 
     async def _quietly(self, rpc: Awaitable[T]) -> T | None:
         """A worker that has gone needs no asking any more."""
@@ -65,3 +77,7 @@ class GrpcTransport:
             return await rpc
         except grpc.aio.AioRpcError:
             return None
+        except asyncio.CancelledError:
+            if self._ended_by_closing():
+                return None
+            raise

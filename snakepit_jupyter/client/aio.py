@@ -1,0 +1,171 @@
+"""The client for asyncio programs and cells that await: the same calls as in `sync`, awaited."""
+
+from collections.abc import Coroutine, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from snakepit_jupyter.client.calls import (
+    CALL_TIMEOUT,
+    STREAM_TIMEOUT,
+    Arguments,
+    Callback,
+    by_name,
+    config_of,
+    new_session_id,
+    outcome_of,
+    print_text,
+    say,
+    settle,
+    wanted,
+)
+from snakepit_jupyter.client.core import Core, make_call
+from snakepit_jupyter.client.portal import portal
+from snakepit_jupyter.client.run import Run
+from snakepit_jupyter.messages import Status, ToolInfo
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """A bridge with its workers, for asyncio programs and cells that await. Works on any loop.
+
+    Args:
+        pool_size: number of workers; by default as many as there are cores, at most 4.
+        adapters: adapters of one's own, each "package.module:Class", beside the built-in ones.
+        session_id: the session of calls that name none; by default the notebook's own.
+        settings: `worker_init_timeout`, `cancel_grace`, `kill_grace`, in seconds (see `Config`).
+    """
+
+    def __init__(
+        self,
+        *,
+        pool_size: int | None = None,
+        adapters: Sequence[str] = (),
+        session_id: str | None = None,
+        **settings: float,
+    ) -> None:
+        self._core = Core(config_of(pool_size, adapters, settings), session_id)
+
+    async def start(
+        self, pool_size: int | None = None, adapters: Sequence[str] | None = None, **settings: float
+    ) -> Status:
+        """Start the bridge now and wait for its first worker. Arguments and errors as `Client.start`."""
+        return say(await self._cross(self._core.start(wanted(self._core, pool_size, adapters, settings))))
+
+    async def stop(self) -> None:
+        """Stop the bridge and its workers; running calls are interrupted and clean up."""
+        await self._cross(self._core.stop())
+
+    async def execute(self, command: str, args: Arguments | None = None, timeout: float | None = CALL_TIMEOUT) -> Any:
+        """Call a tool and await its result. Arguments and errors as `Client.execute`; cancelling stops the call."""
+        return await self.execute_in_session(self._core.session_id, command, args, timeout)
+
+    async def execute_in_session(
+        self,
+        session_id: str,
+        command: str,
+        args: Arguments | None = None,
+        timeout: float | None = CALL_TIMEOUT,
+    ) -> Any:
+        """The same in a session of that id."""
+        call = make_call(command, args, session_id=session_id, streaming=False, timeout=timeout)
+        await self._begin()
+        return settle(await self._cross(outcome_of(self._core, call)))
+
+    async def execute_stream(
+        self,
+        command: str,
+        args: Arguments | None = None,
+        callback: Callback | None = None,
+        timeout: float | None = STREAM_TIMEOUT,
+    ) -> Run:
+        """Start a streaming tool; `async for` gives its chunks, `await run` its final one.
+
+        Arguments and errors as `Client.execute_stream`.
+        """
+        return await self.execute_in_session_stream(self._core.session_id, command, args, callback, timeout)
+
+    async def execute_in_session_stream(
+        self,
+        session_id: str,
+        command: str,
+        args: Arguments | None = None,
+        callback: Callback | None = None,
+        timeout: float | None = STREAM_TIMEOUT,
+    ) -> Run:
+        """The same in a session of that id."""
+        call = make_call(command, args, session_id=session_id, streaming=True, timeout=timeout)
+        await self._begin()
+        connection, state = await self._cross(self._core.start_run(call, held=True))
+        run = Run(connection, state, print_text)
+        if callback is not None:
+            async with run:
+                async for chunk in run:
+                    callback(chunk)
+        return run
+
+    async def close_session(self, session_id: str) -> None:
+        """Clean up what a session left on the workers."""
+        await self._cross(self._core.close_session(session_id))
+
+    def session(self, session_id: str | None = None) -> "AsyncSession":
+        """A session for an `async with` block; its state on the workers is cleaned up at the end."""
+        return AsyncSession(self, session_id or new_session_id())
+
+    async def status(self) -> Status:
+        """Workers, tools, runs: a snapshot. Starts the bridge if there is none."""
+        return await self._cross(self._core.status())
+
+    async def list_tools(self) -> tuple[ToolInfo, ...]:
+        """The tools there are, by name."""
+        return by_name(await self.status())
+
+    async def _begin(self) -> None:
+        if self._core.config.adapters and not self._core.running:
+            await self.start()
+
+    async def _cross(self, work: Coroutine[Any, Any, T]) -> T:
+        return await portal().acall(work)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+
+class AsyncSession:
+    """`Session` for asyncio.
+
+    Args:
+        client: who makes the calls.
+        session_id: the session's id.
+    """
+
+    def __init__(self, client: AsyncClient, session_id: str) -> None:
+        self._client = client
+        self.session_id = session_id
+
+    async def execute(self, command: str, args: Arguments | None = None, timeout: float | None = CALL_TIMEOUT) -> Any:
+        """`AsyncClient.execute` in this session."""
+        return await self._client.execute_in_session(self.session_id, command, args, timeout)
+
+    async def execute_stream(
+        self,
+        command: str,
+        args: Arguments | None = None,
+        callback: Callback | None = None,
+        timeout: float | None = STREAM_TIMEOUT,
+    ) -> Run:
+        """`AsyncClient.execute_stream` in this session."""
+        return await self._client.execute_in_session_stream(self.session_id, command, args, callback, timeout)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.close_session(self.session_id)

@@ -1,0 +1,82 @@
+"""What the client's two faces share: settings, timeouts, and how an answer reaches the caller."""
+
+import sys
+import uuid
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from snakepit_jupyter import exact_json
+from snakepit_jupyter.client.connection import Answer, CallFailed
+from snakepit_jupyter.client.core import Core
+from snakepit_jupyter.config import Config
+from snakepit_jupyter.errors import InvalidConfig
+from snakepit_jupyter.messages import Call, Chunk, ChunkKind, Encoding, Status, ToolInfo
+
+Arguments = Mapping[str, Any]
+Callback = Callable[[dict[str, Any]], object]
+Outcome = Answer | CallFailed
+
+CALL_TIMEOUT = 30.0
+STREAM_TIMEOUT = 300.0
+SETTINGS = {"worker_init_timeout", "cancel_grace", "kill_grace"}
+
+
+class ToolReplaced(UserWarning):
+    """A tool of the user's takes the place of another of the same name."""
+
+
+def config_of(pool_size: int | None, adapters: Sequence[str] | None, settings: Mapping[str, float]) -> Config:
+    """Settings as the user gave them, checked; what is None was not given."""
+    unknown = set(settings) - SETTINGS
+    if unknown:
+        raise InvalidConfig(f"there is no setting {min(unknown)!r}", hint=f"There are: {', '.join(sorted(SETTINGS))}.")
+    given: dict[str, Any] = {"pool_size": pool_size, "adapters": adapters, **settings}
+    return Config(**{name: value for name, value in given.items() if value is not None})
+
+
+def wanted(core: Core, pool_size: int | None, adapters: Sequence[str] | None, settings: Mapping[str, float]) -> Config:
+    """The settings that `start` is given; without any, those the client was made with."""
+    if pool_size is None and adapters is None and not settings:
+        return core.config
+    return config_of(pool_size, adapters, settings)
+
+
+def say(status: Status) -> Status:
+    """Warn the caller of `start` of what is to be said once."""
+    for notice in status.notices:
+        warnings.warn(notice, ToolReplaced, stacklevel=3)
+    return status
+
+
+def by_name(status: Status) -> tuple[ToolInfo, ...]:
+    return tuple(sorted(status.tools, key=lambda tool: tool.name))
+
+
+def new_session_id() -> str:
+    return f"s-{uuid.uuid4().hex[:12]}"
+
+
+async def outcome_of(core: Core, call: Call) -> Outcome:
+    """The answer or the failure: what was printed is shown on the caller's side in both cases."""
+    try:
+        return await core.execute(call)
+    except CallFailed as failed:
+        return failed
+
+
+def settle(outcome: Outcome) -> Any:
+    """Show what a call printed; its result, or its error raised."""
+    for chunk in outcome.output:
+        print_text(chunk)
+    if isinstance(outcome, CallFailed):
+        raise outcome.error
+    if not outcome.data:
+        return None
+    return outcome.data if outcome.encoding is Encoding.BYTES else exact_json.decode(outcome.data)
+
+
+def print_text(chunk: Chunk) -> None:
+    """Show what a tool printed where the caller's own prints go."""
+    stream = sys.stdout if chunk.kind is ChunkKind.STDOUT else sys.stderr
+    stream.write(f"{chunk.text}\n")

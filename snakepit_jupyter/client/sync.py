@@ -1,0 +1,253 @@
+"""The client for code that waits.
+
+import snakepit_jupyter as snakepit
+
+snakepit.execute("compute", {"operation": "add", "a": 5, "b": 3})
+for chunk in snakepit.execute_stream("stream_progress", {"steps": 3}):
+print(chunk["progress"])
+"""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+from snakepit_jupyter.client.calls import (
+    CALL_TIMEOUT,
+    STREAM_TIMEOUT,
+    Arguments,
+    Callback,
+    by_name,
+    config_of,
+    new_session_id,
+    outcome_of,
+    print_text,
+    say,
+    settle,
+    wanted,
+)
+from snakepit_jupyter.client.core import Core, make_call
+from snakepit_jupyter.client.portal import portal
+from snakepit_jupyter.client.run import Run
+from snakepit_jupyter.messages import Status, ToolInfo
+
+
+class Client:
+    """A bridge with its workers, for code that waits.
+
+    Started by first use, or by `start`; ends with `stop`, its `with` block or the process.
+
+    Args:
+        pool_size: number of workers; by default as many as there are cores, at most 4.
+        adapters: adapters of one's own, each "package.module:Class", beside the built-in ones.
+        session_id: the session of calls that name none; by default the notebook's own.
+        settings: `worker_init_timeout`, `cancel_grace`, `kill_grace`, in seconds (see `Config`).
+    """
+
+    def __init__(
+        self,
+        *,
+        pool_size: int | None = None,
+        adapters: Sequence[str] = (),
+        session_id: str | None = None,
+        **settings: float,
+    ) -> None:
+        self._core = Core(config_of(pool_size, adapters, settings), session_id)
+
+    @property
+    def running(self) -> bool:
+        """Whether its bridge has been started."""
+        return self._core.running
+
+    @property
+    def bridge_pid(self) -> int | None:
+        """The process id of its bridge, if there is one."""
+        return self._core.bridge_pid
+
+    def start(self, pool_size: int | None = None, adapters: Sequence[str] | None = None, **settings: float) -> Status:
+        """Start the bridge now and wait for its first worker.
+
+        Args:
+            pool_size: number of workers.
+            adapters: adapters of one's own, each "package.module:Class".
+            settings: as for the class.
+
+        Raises:
+            AlreadyStarted: if it is running with other settings.
+            WorkerStartFailed: if no worker can be started, for example because an adapter cannot be imported.
+        """
+        return say(portal().call(self._core.start(wanted(self._core, pool_size, adapters, settings))))
+
+    def stop(self) -> None:
+        """Stop the bridge and its workers. Running calls are interrupted and clean up. The next use starts anew."""
+        portal().call(self._core.stop())
+
+    def execute(self, command: str, args: Arguments | None = None, timeout: float | None = CALL_TIMEOUT) -> Any:
+        """Call a tool and wait for its result.
+
+        Args:
+            command: the tool's name.
+            args: its arguments by name.
+            timeout: seconds until it is given up and stopped; None for no limit.
+
+        Raises:
+            InvalidParameter, ToolNotFound, StreamingRequired: if it cannot be called so.
+            ToolError: if the tool raised; with its type, message and traceback.
+            WorkerTimeout, WorkerCrashed, Unavailable: if it did not come to an end.
+        """
+        return self.execute_in_session(self._core.session_id, command, args, timeout)
+
+    def execute_in_session(
+        self,
+        session_id: str,
+        command: str,
+        args: Arguments | None = None,
+        timeout: float | None = CALL_TIMEOUT,
+    ) -> Any:
+        """The same in a session of that id: calls of one session find each other's state."""
+        call = make_call(command, args, session_id=session_id, streaming=False, timeout=timeout)
+        self._begin()
+        return settle(portal().call(outcome_of(self._core, call)))
+
+    def execute_stream(
+        self,
+        command: str,
+        args: Arguments | None = None,
+        callback: Callback | None = None,
+        timeout: float | None = STREAM_TIMEOUT,
+    ) -> Run:
+        """Start a streaming tool.
+
+        Args:
+            command: the tool's name.
+            args: its arguments by name.
+            callback: called with each chunk, in order, on this thread; then this returns at the run's end. An
+                exception in it stops the run and is raised.
+            timeout: seconds until it is given up and stopped; None for no limit.
+
+        Returns:
+            The run: iterate it for its chunks, `result()` waits for the final one.
+
+        Raises:
+            InvalidParameter, ToolNotFound, StreamingNotSupported: if it cannot be called so.
+        """
+        return self.execute_in_session_stream(self._core.session_id, command, args, callback, timeout)
+
+    def execute_in_session_stream(
+        self,
+        session_id: str,
+        command: str,
+        args: Arguments | None = None,
+        callback: Callback | None = None,
+        timeout: float | None = STREAM_TIMEOUT,
+    ) -> Run:
+        """The same in a session of that id."""
+        run = self.start_run(session_id, command, args, timeout=timeout)
+        if callback is not None:
+            with run:
+                for chunk in run:
+                    callback(chunk)
+        return run
+
+    def start_run(
+        self,
+        session_id: str | None,
+        command: str,
+        args: Arguments | None = None,
+        *,
+        timeout: float | None = None,
+        background: bool = False,
+    ) -> Run:
+        """Start a streaming tool; the form with all choices.
+
+        Args:
+            session_id: its session; None for the client's own.
+            command: the tool's name.
+            args: its arguments by name.
+            timeout: seconds; None for no limit.
+            background: True for a run that nobody holds back and that goes on without its handle.
+        """
+        session = self._core.session_id if session_id is None else session_id
+        call = make_call(command, args, session_id=session, streaming=True, timeout=timeout)
+        self._begin()
+        connection, state = portal().call(self._core.start_run(call, held=not background))
+        return Run(connection, state, print_text, background=background)
+
+    def session(self, session_id: str | None = None) -> "Session":
+        """A session for a `with` block; its state on the workers is cleaned up at the end.
+
+        Args:
+            session_id: its id; a new one if it is left out.
+        """
+        return Session(self, session_id or new_session_id())
+
+    def close_session(self, session_id: str) -> None:
+        """Clean up what a session left on the workers."""
+        portal().call(self._core.close_session(session_id))
+
+    def find_run(self, run_id: str | None = None) -> Run:
+        """A run by its id, or the newest one: to look at it again, to read it again, to stop it.
+
+        Raises:
+            RunNotFound: if there is none; the last hundred that ended are kept.
+        """
+        connection, state = portal().call(self._core.find_run(run_id))
+        return Run(connection, state, print_text, background=True)
+
+    def cancel(self, run_id: str, reason: str = "cancel()") -> bool:
+        """Stop a run by its id; False if it has ended already."""
+        return portal().call(self._core.cancel(run_id, reason))
+
+    def status(self) -> Status:
+        """Workers, tools, runs: a snapshot. Starts the bridge if there is none."""
+        return portal().call(self._core.status())
+
+    def list_tools(self) -> tuple[ToolInfo, ...]:
+        """The tools there are, by name."""
+        return by_name(self.status())
+
+    def _begin(self) -> None:
+        """Before first use: with adapters of the user's own there may be something to say about them."""
+        if self._core.config.adapters and not self._core.running:
+            self.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+class Session:
+    """Calls that share state: they go to the same worker while it is free, and to the same adapter instances.
+
+    Args:
+        client: who makes the calls.
+        session_id: the session's id.
+    """
+
+    def __init__(self, client: Client, session_id: str) -> None:
+        self._client = client
+        self.session_id = session_id
+
+    def execute(self, command: str, args: Arguments | None = None, timeout: float | None = CALL_TIMEOUT) -> Any:
+        """`Client.execute` in this session."""
+        return self._client.execute_in_session(self.session_id, command, args, timeout)
+
+    def execute_stream(
+        self,
+        command: str,
+        args: Arguments | None = None,
+        callback: Callback | None = None,
+        timeout: float | None = STREAM_TIMEOUT,
+    ) -> Run:
+        """`Client.execute_stream` in this session."""
+        return self._client.execute_in_session_stream(self.session_id, command, args, callback, timeout)
+
+    def close(self) -> None:
+        """Clean up what it left on the workers."""
+        self._client.close_session(self.session_id)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
