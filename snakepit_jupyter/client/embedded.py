@@ -56,6 +56,10 @@ class EmbeddedBridge:
             shutil.rmtree(directory, ignore_errors=True)
             hint = f"Its last lines:\n{error.tail.strip()}" if error.tail.strip() else ""
             raise BridgeStartFailed(f"the bridge did not start: {error}", hint=hint) from error
+        except asyncio.CancelledError:  # who asked for it was interrupted
+            child.kill()
+            shutil.rmtree(directory, ignore_errors=True)
+            raise
         return cls(child, directory, answer["address"], token)
 
     @property

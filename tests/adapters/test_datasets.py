@@ -295,12 +295,8 @@ def test_an_archive_with_pickles_is_not_opened() -> None:
     assert "allow_pickle=False" in refusal(archive(X=np.array([[{}]], dtype=object), y=[0])).message
 
 
-@pytest.mark.parametrize(
-    ("path", "library"), [("digits", "sklearn"), ("train.csv", "pyarrow"), ("train.csv", "numpy")]
-)
-def test_a_missing_library_says_how_to_get_it(
-    path: str, library: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(("path", "library"), [("digits", "sklearn"), ("train.csv", "pyarrow"), ("train.csv", "numpy")])
+def test_a_missing_library_says_how_to_get_it(path: str, library: str, monkeypatch: pytest.MonkeyPatch) -> None:
     csv(GOOD)
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(SnakepitError, match=f"needs {library}") as caught:

@@ -50,9 +50,7 @@ def test_all_is_float32() -> None:
     step = gradient_step(network, x.astype(np.float32), y, L2)
     adam = Adam(network.flat)
     adam.move(network.flat, step.gradient, 0.001)
-    assert (
-        network.flat.dtype == step.gradient.dtype == network.logits(x.astype(np.float32)).dtype == np.float32
-    )
+    assert network.flat.dtype == step.gradient.dtype == network.logits(x.astype(np.float32)).dtype == np.float32
 
 
 def test_the_layers_are_views_of_one_vector() -> None:
