@@ -155,7 +155,8 @@ class LocalPool:
         self.notices = process.notices
         self._perform(self._state.answered(worker_id))
         self._usable.set()
-        await process.ended()
+        ending = await process.ended()
+        self._start_failure = process.died_idle(ending)
         del self._processes[worker_id]
         self._perform(self._state.exited(worker_id))
         await process.transport.aclose()

@@ -82,6 +82,12 @@ class WorkerProcess:
         self.child.kill()
         return describe_exit(code)
 
+    def died_idle(self, ending: str) -> Failure:
+        """What to tell callers if the workers keep ending before they have served a call."""
+        lines = _last_lines(self.child.tail)
+        hint = f"Its last lines:\n{lines}" if lines else "It wrote nothing before."
+        return Failure("worker_start_failed", f"the workers end before they serve a call, {ending}", hint)
+
     async def obituary(self) -> Failure:
         """What to tell the caller of a call whose worker no longer answers."""
         try:
@@ -90,7 +96,7 @@ class WorkerProcess:
         except TimeoutError:
             self.child.kill()
             ending = "after it had stopped answering"
-        lines = "\n".join(self.child.tail.strip().splitlines()[-20:])
+        lines = _last_lines(self.child.tail)
         hint = f"Its last lines:\n{lines}" if lines else "It wrote nothing before."
         return Failure(
             "worker_crashed",
@@ -111,6 +117,10 @@ def _start_failure(error: ChildFailed) -> Failure:
         cause = failure_from_pb(pb.Failure.FromString(bytes.fromhex(said)))
         hint = "\n".join(filter(None, [cause.hint, cause.remote_traceback]))
         return Failure("worker_start_failed", f"no worker could be started: {cause.message}", hint)
-    lines = "\n".join(error.tail.strip().splitlines()[-20:])
+    lines = _last_lines(error.tail)
     hint = f"Its last lines:\n{lines}" if lines else "Try a larger worker_init_timeout if the machine is slow."
     return Failure("worker_start_failed", f"no worker could be started: {error}", hint)
+
+
+def _last_lines(text: str) -> str:
+    return "\n".join(text.strip().splitlines()[-20:])

@@ -46,7 +46,7 @@ TRANSITIONS: Mapping[tuple[WorkerStatus, WorkerEvent], WorkerStatus] = {
     (WorkerStatus.STOPPING, WorkerEvent.EXITED): WorkerStatus.GONE,
 }
 
-# So many workers in a row may end before they are ready; then the pool waits for the next call to try again.
+# So many workers in a row may end before they have served a call; then the pool waits for calls to try again.
 START_ATTEMPTS = 3
 
 
@@ -131,10 +131,9 @@ class PoolState:
         return list(self._fill())
 
     def answered(self, worker_id: str) -> list[Action]:
-        """A worker is ready; where starting had been given up, it goes on."""
-        self._failed_starts = 0
+        """A worker is ready."""
         self.workers[worker_id].on(WorkerEvent.ANSWERED)
-        return [*self._assign_waiting(), *self._fill()]
+        return list(self._assign_waiting())
 
     def arrived(self, call_id: str, session_id: str) -> list[Action]:
         """A call wants a worker: it gets its session's, else any free one, else its place in the queue."""
@@ -155,13 +154,14 @@ class PoolState:
         worker.on(WorkerEvent.RELEASED)
         worker.call_id = ""
         worker.calls += 1
-        return list(self._assign_waiting())
+        self._take_heart()
+        return [*self._assign_waiting(), *self._fill()]
 
     def exited(self, worker_id: str) -> list[Action]:
         """A worker's process has ended. Another takes its place, unless the pool is closing."""
         worker = self.workers.pop(worker_id)
-        if worker.status is WorkerStatus.STARTING:
-            self._failed_starts += 1
+        has_served = worker.calls > 0 or worker.status is WorkerStatus.BUSY
+        self._failed_starts = 0 if has_served else self._failed_starts + 1
         worker.on(WorkerEvent.EXITED)
         self._homes = {session: home for session, home in self._homes.items() if home != worker_id}
         return [*self._fill(), *self._refuse_waiting()]
@@ -175,6 +175,13 @@ class PoolState:
     def session_closed(self, session_id: str) -> str | None:
         """Forget a session; the worker that kept its state, if there is one."""
         return self._homes.pop(session_id, None)
+
+    def _take_heart(self) -> None:
+        """A call that was served shows that workers can live: where starting was given up, one more is tried."""
+        if len(self.workers) == self.size:
+            self._failed_starts = 0
+        elif self._failed_starts >= START_ATTEMPTS:
+            self._failed_starts = START_ATTEMPTS - 1
 
     def _fill(self) -> Iterator[Action]:
         while len(self.workers) < self.size and not self._closed and self._failed_starts < START_ATTEMPTS:

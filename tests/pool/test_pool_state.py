@@ -206,14 +206,41 @@ def test_a_later_call_tries_to_start_workers_again() -> None:
     assert pool.answered("w4") == [Assign("c1", "w4")]
 
 
-def test_a_start_that_works_forgets_those_that_failed() -> None:
+def test_a_worker_that_has_served_makes_the_failed_starts_forgotten() -> None:
     pool = PoolState(1)
     pool.opened()
     pool.exited("w1")
     pool.exited("w2")
     pool.answered("w3")
+    pool.arrived("c1", "")
+    pool.released("w3")
     assert pool.exited("w3") == [StartWorker("w4")]
     assert pool.exited("w4") == [StartWorker("w5")]
+
+
+def test_workers_that_end_before_they_serve_are_not_replaced_for_ever() -> None:
+    pool = PoolState(1)
+    started = len(pool.opened())
+    while started < 10:
+        pool.answered(f"w{started}")
+        if not (starting := pool.exited(f"w{started}")):
+            break
+        started += len(starting)
+    assert started == START_ATTEMPTS
+    assert pool.has_given_up
+
+
+def test_a_pool_that_stayed_short_tries_once_more_after_each_call_it_serves() -> None:
+    pool = PoolState(2)
+    pool.opened()
+    pool.answered("w1")
+    for failed in ("w2", "w3", "w4"):
+        pool.exited(failed)
+    assert pool.arrived("c1", "") == [Assign("c1", "w1")]
+    assert pool.released("w1") == [StartWorker("w5")]
+    pool.exited("w5")
+    assert pool.arrived("c2", "") == [Assign("c2", "w1")]
+    assert pool.exited("w1") == [StartWorker("w6"), StartWorker("w7")]
 
 
 def test_a_pool_that_closes_starts_and_assigns_nothing() -> None:
