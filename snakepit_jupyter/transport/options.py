@@ -6,6 +6,8 @@ CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", -1),
     # One process may hold channels to two bridges; a shared connection would outlive either.
     ("grpc.use_local_subchannel_pool", 1),
+    # gRPC would widen its windows to several MiB of chunks under way; on one machine small ones are as fast.
+    ("grpc.http2.bdp_probe", 0),
     # Several workers must never answer on one address.
     ("grpc.so_reuseport", 0),
 )
