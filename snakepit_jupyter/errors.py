@@ -59,6 +59,9 @@ class SnakepitError(Exception):
         message: what happened.
         hint: what to do about it.
         details: further named facts.
+
+    Attributes:
+        is_reported: whether the run's report, just above, says it all; then a cell repeats the first line only.
     """
 
     code: ClassVar[str] = "snakepit_error"
@@ -69,6 +72,7 @@ class SnakepitError(Exception):
         self.message = message
         self.hint = hint
         self.details: dict[str, str] = dict(details or {})
+        self.is_reported = False
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message
@@ -80,7 +84,11 @@ class SnakepitError(Exception):
     def _render_traceback_(self) -> list[str]:
         """What IPython prints for it: the error itself. Our own frames would say nothing to the user."""
         first = f"{type(self).__name__}: {self.message}"
-        return [line for line in (first, self.hint) if line]
+        return [first] if self.is_reported else [*self._before(), first, *filter(None, [self.hint])]
+
+    def _before(self) -> list[str]:
+        """Lines that IPython prints before the error."""
+        return []
 
 
 class UsageError(SnakepitError):
@@ -172,9 +180,8 @@ class ToolError(SnakepitError):
             self.details,
         )
 
-    def _render_traceback_(self) -> list[str]:
-        where = ["In the worker:", self.remote_traceback.rstrip()] if self.remote_traceback else []
-        return [*where, f"{type(self).__name__}: {self.message}"]
+    def _before(self) -> list[str]:
+        return ["In the worker:", self.remote_traceback.rstrip()] if self.remote_traceback else []
 
 
 class RunStopped(SnakepitError):

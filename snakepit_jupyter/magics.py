@@ -17,7 +17,7 @@ from snakepit_jupyter.client.display import show
 from snakepit_jupyter.client.portal import wake_often
 from snakepit_jupyter.client.run import Run
 from snakepit_jupyter.client.sync import Client
-from snakepit_jupyter.errors import RunNotFound, UsageError
+from snakepit_jupyter.errors import RunNotFound, SnakepitError, UsageError
 from snakepit_jupyter.messages import Status
 
 AWAITED = "snakepit_stream"
@@ -104,7 +104,11 @@ class CellRun:
             # The kernel's interrupt. The run is stopped as by its button, and the cell says so when it has ended.
             self.run.cancel("kernel interrupt")
             await self._ended()
-        self._keep(await self.run)
+        try:
+            self._keep(await self.run)
+        except SnakepitError as error:
+            error.is_reported = True
+            raise
 
     async def _ended(self) -> None:
         shown = asyncio.wrap_future(self._shown)

@@ -204,7 +204,11 @@ class Parameter:
 
     def __str__(self) -> str:
         kind = f": {self.type}" if self.type else ""
-        return f"{self.name}{kind}" if self.required else f"{self.name}{kind} = {self.default_json or '…'}"
+        return f"{self.name}{kind}" if self.required else f"{self.name}{kind} = {self._default}"
+
+    @property
+    def _default(self) -> str:
+        return repr(exact_json.decode(self.default_json.encode())) if self.default_json else "…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,9 +221,11 @@ class ToolInfo:
     parameters: tuple[Parameter, ...] = ()
     adapter: str = ""
     builtin: bool = False
+    variadic: bool = False
 
     def __str__(self) -> str:
-        return f"{self.name}({', '.join(map(str, self.parameters))})"
+        further = ["**arguments"] if self.variadic else []
+        return f"{self.name}({', '.join([*map(str, self.parameters), *further])})"
 
 
 @dataclass(frozen=True, slots=True)

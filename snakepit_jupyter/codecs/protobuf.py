@@ -158,6 +158,7 @@ def tool_to_pb(info: ToolInfo) -> pb.Tool:
         ],
         adapter=info.adapter,
         builtin=info.builtin,
+        variadic=info.variadic,
     )
 
 
@@ -171,6 +172,7 @@ def tool_from_pb(message: pb.Tool) -> ToolInfo:
         ),
         adapter=message.adapter,
         builtin=message.builtin,
+        variadic=message.variadic,
     )
 
 

@@ -10,6 +10,8 @@ from snakepit_jupyter.views.scene import ErrorNote, ResultLine, Scene
 from snakepit_jupyter.views.state import ViewState
 from snakepit_jupyter.views.wording import clean, short
 
+# A rate over less than so many seconds says nothing.
+LONG_ENOUGH = 1.0
 TRACEBACK_WIDTH = 20_000
 MESSAGE_WIDTH = 4_000
 RUNGS = {StopRung.INTERRUPT: "interrupted", StopRung.KILL: "worker killed"}
@@ -113,7 +115,7 @@ def _foot(state: ViewState) -> Iterator[str]:
 def _rate(state: ViewState) -> str:
     standing, working = state.kind.standing(), state.working()
     if state.run.status.ended:
-        per_second = (state.things() - standing.before) / working if working > 0 else None
+        per_second = (state.things() - standing.before) / working if working >= LONG_ENOUGH else None
     else:
         per_second = state.pace.rate(working, state.things())
     return numbers.rate(per_second, standing.noun) if per_second and per_second > 0 else ""

@@ -34,7 +34,7 @@ def report_html(state: ViewState) -> str:
         scene = scene_of(state)
         body = [*_error(scene.error), *_tiles(scene.tiles), *_charts(state, scene.charts)]
         body += [*_values(state, scene), *_result(scene.result), *_log(list(state.log), scene.log_total)]
-    style = f"border:1px solid {look.BORDER};border-radius:6px;overflow:hidden;max-width:1100px;text-align:left;"
+    style = f"border:1px solid {look.BORDER};border-radius:6px;overflow:hidden;text-align:left;"
     style += f"background:{look.GROUND};color:{look.TEXT};font:{look.FONT}"
     inner = f'<div style="display:grid;gap:14px;padding:12px 14px">{"".join(body)}</div>' if body else ""
     return (
@@ -57,7 +57,8 @@ def report_text(state: ViewState) -> str:
 
 
 def _header(scene: Scene) -> str:
-    style = "display:flex;flex-wrap:wrap;align-items:center;gap:0 10px;padding:11px 14px"
+    style = "display:flex;flex-wrap:wrap;align-items:center;gap:0 10px;padding:6px 14px;"
+    style += "box-sizing:border-box;min-height:44px"
     muted = f"color:{look.MUTED}"
     return (
         f'<div style="{style}">{_icon(scene.status)}'
@@ -124,10 +125,11 @@ def _tile(tile: Tile) -> str:
 def _charts(state: ViewState, charts: tuple[Chart, ...]) -> Iterator[str]:
     if not charts:
         return
-    wide = len(charts) == 1
-    columns = "minmax(0,1fr)" if wide else "repeat(auto-fit,minmax(min(100%,max(300px,40%)),1fr))"
-    drawn = "".join(_chart(chart, _lines(state, chart), wide=wide) for chart in charts)
-    yield f'<div style="display:grid;grid-template-columns:{columns};gap:14px 18px">{drawn}</div>'
+    columns = "minmax(0,1fr)" if len(charts) == 1 else "repeat(auto-fit,minmax(min(100%,max(300px,40%)),1fr))"
+    # The last of an odd number has a row of its own.
+    wide = [place == len(charts) - 1 and place % 2 == 0 for place in range(len(charts))]
+    drawn = (_chart(chart, _lines(state, chart), wide=alone) for chart, alone in zip(charts, wide, strict=True))
+    yield f'<div style="display:grid;grid-template-columns:{columns};gap:14px 28px">{"".join(drawn)}</div>'
 
 
 def _lines(state: ViewState, chart: Chart) -> Lines:
@@ -139,7 +141,9 @@ def _chart(chart: Chart, lines: Lines, *, wide: bool) -> str:
     style = f"display:flex;gap:12px;margin:0 0 2px;color:{look.MUTED};font-size:11px;line-height:18px"
     keys = " ".join(_key(name, look.SERIES[i % len(look.SERIES)]) for i, name in enumerate(chart.lines))
     across = f'<span style="margin-left:auto">{escape(chart.x)}</span>'
-    return f'<div><div style="{style}">{keys} {across}</div>{chart_svg(chart, lines, wide=wide)}</div>'
+    place = "grid-column:1/-1" if wide else "min-width:0"
+    head = f'<div style="{style}">{keys} {across}</div>'
+    return f'<div style="{place}">{head}{chart_svg(chart, lines, wide=wide)}</div>'
 
 
 def _key(name: str, colour: str) -> str:
@@ -204,7 +208,7 @@ def _value_row(state: ViewState, name: str) -> str:
 
 
 def _cell(text: str, tag: str = "td") -> str:
-    look_of = f"font-weight:400;color:{look.MUTED}" if tag == "th" else "{TABULAR}"
+    look_of = f"font-weight:400;color:{look.MUTED}" if tag == "th" else TABULAR
     return f'<{tag} style="{NOTHING}padding:1px 20px 1px 0;text-align:left;{look_of}">{escape(text)}</{tag}>'
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from snakepit_jupyter import exact_json
 from snakepit_jupyter.errors import InvalidParameter, UnserializableValue
-from snakepit_jupyter.messages import Parameter
+from snakepit_jupyter.messages import Parameter, ToolInfo
 
 EMPTY = inspect.Parameter.empty
 # A value is shown in a message if its text is at most so long.
@@ -24,13 +24,16 @@ class Signature:
     Args:
         name: the tool's name, for messages.
         function: its method; the first parameter (`self`) is left out.
+
+    Attributes:
+        variadic: whether it takes further arguments of any name.
     """
 
     def __init__(self, name: str, function: Callable[..., Any]) -> None:
         self.name = name
         every = list(inspect.signature(function).parameters.values())[1:]
         self._known = {p.name: p for p in every if p.kind not in SKIPPED}
-        self._open = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in every)
+        self.variadic = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in every)
         self._types = _annotations(function)
 
     @property
@@ -47,7 +50,7 @@ class Signature:
         Raises:
             InvalidParameter: if one is unknown, missing or of the wrong type; `key` names it.
         """
-        if not self._open:
+        if not self.variadic:
             self._refuse_unknown(arguments)
         self._refuse_missing(arguments)
         return {name: self._checked(name, value) for name, value in arguments.items()}
@@ -85,7 +88,7 @@ class Signature:
         return InvalidParameter(message, hint=f"{hint}It is called as {self}", details={"key": key})
 
     def __str__(self) -> str:
-        return f"{self.name}({', '.join(map(str, self.parameters))}{', …' * self._open})"
+        return str(ToolInfo(self.name, parameters=self.parameters, variadic=self.variadic))
 
 
 def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
@@ -106,7 +109,8 @@ def _type_text(parameter: inspect.Parameter) -> str:
     kind = parameter.annotation
     if kind is EMPTY:
         return ""
-    return kind if isinstance(kind, str) else inspect.formatannotation(kind)
+    text = kind if isinstance(kind, str) else inspect.formatannotation(kind)
+    return text.replace("typing.", "")
 
 
 def _default_text(parameter: inspect.Parameter) -> str:

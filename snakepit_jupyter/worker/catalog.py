@@ -51,7 +51,15 @@ class Catalog:
         adapter = load_adapter(path)
         for name, function, mark in marked_tools(adapter):
             signature = Signature(name, function)
-            info = ToolInfo(name, mark.description, mark.supports_streaming, signature.parameters, path, builtin)
+            info = ToolInfo(
+                name,
+                mark.description,
+                streaming=mark.supports_streaming,
+                parameters=signature.parameters,
+                adapter=path,
+                builtin=builtin,
+                variadic=signature.variadic,
+            )
             self._list(Tool(info, signature, adapter, name))
 
     def _list(self, tool: Tool) -> None:

@@ -810,12 +810,15 @@ class Tool(google.protobuf.message.Message):
     PARAMETERS_FIELD_NUMBER: builtins.int
     ADAPTER_FIELD_NUMBER: builtins.int
     BUILTIN_FIELD_NUMBER: builtins.int
+    VARIADIC_FIELD_NUMBER: builtins.int
     name: builtins.str
     description: builtins.str
     streaming: builtins.bool
     adapter: builtins.str
     """"package.module:Class" """
     builtin: builtins.bool
+    variadic: builtins.bool
+    """takes further arguments of any name"""
     @property
     def parameters(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Parameter]: ...
     def __init__(
@@ -827,8 +830,9 @@ class Tool(google.protobuf.message.Message):
         parameters: collections.abc.Iterable[Global___Parameter] | None = ...,
         adapter: builtins.str = ...,
         builtin: builtins.bool = ...,
+        variadic: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["adapter", b"adapter", "builtin", b"builtin", "description", b"description", "name", b"name", "parameters", b"parameters", "streaming", b"streaming"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["adapter", b"adapter", "builtin", b"builtin", "description", b"description", "name", b"name", "parameters", b"parameters", "streaming", b"streaming", "variadic", b"variadic"]) -> None: ...
 
 Global___Tool: typing_extensions.TypeAlias = Tool
 
