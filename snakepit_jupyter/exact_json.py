@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from snakepit_jupyter.errors import UnserializableValue
+from snakepit_jupyter.errors import InvalidParameter, UnserializableValue
 
 
 def encode(value: Any) -> bytes:
@@ -40,6 +40,31 @@ def decode(text: bytes) -> Any:
         return msgspec.json.decode(text)
     except msgspec.MsgspecError:
         return json.loads(text)
+
+
+def names(text: bytes) -> list[str]:
+    """The keys of a JSON object, without reading their values where that can be helped.
+
+    Raises:
+        InvalidParameter: if the text is no JSON object.
+    """
+    try:
+        return list(_KEYS.decode(text))
+    except msgspec.MsgspecError:
+        return _names_leniently(text)
+
+
+def _names_leniently(text: bytes) -> list[str]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise InvalidParameter("the arguments are no JSON object", details={"key": "arguments"})
+    return list(value)
+
+
+_KEYS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def _encode_leniently(value: Any, cause: Exception | None = None) -> bytes:

@@ -5,15 +5,16 @@ layer can speak of the same things. Times are seconds.
 """
 
 import base64
+import difflib
 import enum
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from snakepit_jupyter import exact_json
-from snakepit_jupyter.errors import Failure
+from snakepit_jupyter.errors import Failure, InvalidParameter
 
 
 class RunStatus(enum.StrEnum):
@@ -226,6 +227,30 @@ class ToolInfo:
     def __str__(self) -> str:
         further = ["**arguments"] if self.variadic else []
         return f"{self.name}({', '.join([*map(str, self.parameters), *further])})"
+
+    def check_names(self, given: Collection[str]) -> None:
+        """Check the names of a call's arguments; their types only the tool's worker knows.
+
+        Raises:
+            InvalidParameter: if one is unknown or missing; `key` names it, the hint the nearest there is.
+        """
+        known = {parameter.name for parameter in self.parameters}
+        unknown = [name for name in given if name not in known and not self.variadic]
+        missing = [p.name for p in self.parameters if p.required and p.name not in given]
+        if unknown:
+            near = difflib.get_close_matches(unknown[0], known, n=1)
+            raise self.wrong(
+                unknown[0],
+                f"{self.name} has no argument {unknown[0]!r}",
+                f"Did you mean {near[0]!r}? " if near else "",
+            )
+        if missing:
+            names = ", ".join(map(repr, missing))
+            raise self.wrong(missing[0], f"{self.name} needs the argument{'s' * (len(missing) > 1)} {names}")
+
+    def wrong(self, key: str, message: str, hint: str = "") -> InvalidParameter:
+        """The error that an argument is wrong; it says how the tool is called."""
+        return InvalidParameter(message, hint=f"{hint}It is called as {self}", details={"key": key})
 
 
 @dataclass(frozen=True, slots=True)

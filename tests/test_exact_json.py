@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snakepit_jupyter import exact_json
-from snakepit_jupyter.errors import UnserializableValue
+from snakepit_jupyter.errors import InvalidParameter, UnserializableValue
 
 SCALARS = (
     st.none() | st.booleans() | st.integers() | st.integers(-(10**40), 10**40) | st.floats(allow_nan=False) | st.text()
@@ -112,3 +112,13 @@ def test_what_cannot_be_sent_is_refused_without_showing_it(value: Any) -> None:
 def test_what_is_no_json_is_a_value_error(text: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - json's or msgspec's own
         exact_json.decode(text)
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b"1", b"{", b"null", b"\xff"])
+def test_arguments_that_are_no_json_object_are_refused(text: bytes) -> None:
+    with pytest.raises(InvalidParameter, match="no JSON object"):
+        exact_json.names(text)
+
+
+def test_the_names_of_arguments_are_read_whatever_their_values_are() -> None:
+    assert exact_json.names(b'{"a": [1, {"b": 2}], "c": NaN, "d": null}') == ["a", "c", "d"]

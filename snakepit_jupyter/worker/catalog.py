@@ -4,7 +4,7 @@ import importlib
 import inspect
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from snakepit_jupyter.errors import InvalidConfig, ToolNotFound
@@ -51,14 +51,12 @@ class Catalog:
         adapter = load_adapter(path)
         for name, function, mark in marked_tools(adapter):
             signature = Signature(name, function)
-            info = ToolInfo(
-                name,
-                mark.description,
+            info = replace(
+                signature.tool,
+                description=mark.description,
                 streaming=mark.supports_streaming,
-                parameters=signature.parameters,
                 adapter=path,
                 builtin=builtin,
-                variadic=signature.variadic,
             )
             self._list(Tool(info, signature, adapter, name))
 

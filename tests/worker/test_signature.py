@@ -100,21 +100,21 @@ def test_a_parameter_whose_default_is_none_takes_none() -> None:
 
 def test_a_tool_with_keywords_takes_any_name() -> None:
     assert signature(Tools.open_ended).bind({"first": 1, "more": [2]}) == {"first": 1, "more": [2]}
-    assert str(signature(Tools.open_ended)) == "tool(first: int, …)"
+    assert str(signature(Tools.open_ended).tool) == "tool(first: int, **arguments)"
 
 
 def test_an_annotation_that_cannot_be_resolved_is_not_checked() -> None:
     assert signature(Tools.unresolved).bind({"thing": [1]}) == {"thing": [1]}
-    assert signature(Tools.unresolved).parameters[0].type == "Unknown"
+    assert signature(Tools.unresolved).tool.parameters[0].type == "Unknown"
 
 
 def test_a_tool_without_annotations_takes_anything() -> None:
     assert signature(Tools.bare).bind({"a": [1], "b": "x"}) == {"a": [1], "b": "x"}
-    assert str(signature(Tools.bare)) == "tool(a, b = 2)"
+    assert str(signature(Tools.bare).tool) == "tool(a, b = 2)"
 
 
 def test_the_parameters_are_listed_as_python_writes_them() -> None:
-    listed = {p.name: (p.type, p.required, p.default_json) for p in signature().parameters}
+    listed = {p.name: (p.type, p.required, p.default_json) for p in signature().tool.parameters}
     assert listed["name"] == ("str", True, "")
     assert listed["count"] == ("int", False, "1")
     assert listed["limit"] == ("int | None", False, "null")
@@ -123,4 +123,4 @@ def test_the_parameters_are_listed_as_python_writes_them() -> None:
 
 
 def test_a_default_that_is_no_json_is_listed_without_its_value() -> None:
-    assert str(signature(Tools.strange_default)) == "tool(key: object = …)"
+    assert str(signature(Tools.strange_default).tool) == "tool(key: object = …)"
