@@ -10,7 +10,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,8 @@ import snakepit_jupyter as snakepit
 
 HERE = Path(__file__).parent
 ADAPTER = "bench_tools:BenchTools"
-COLD_REPEATS, WARM_REPEATS, RATE_REPEATS = 5, 300, 5
+COLD_REPEATS, WARM_REPEATS, RATE_REPEATS, BACKGROUND_ROUNDS = 5, 300, 5, 12
+LOADS = ["none", "kernel", "process"]
 ITEMS = 100_000
 
 
@@ -115,26 +116,29 @@ while time.time() < end:
 """
 
 
-def background_rates() -> tuple[float, float]:
-    """Steps per second of a computing background run, beside an unrelated busy process and beside a busy kernel.
+def background_rates() -> dict[str, float]:
+    """Steps per second of a computing background run beside nothing, a busy kernel, an unrelated busy process.
 
-    Either way two processes compute on the machine, so their difference is the kernel's grip on the run alone.
+    With the last two, two processes compute on the machine, so their difference is the kernel's grip on the run alone.
+    The order changes from round to round, because the speed of a shared machine drifts.
     """
+    rates: dict[str, list[float]] = {name: [] for name in LOADS}
     with kernel() as (_manager, client):
         start_tools(client)
-        with busy_process(6.0):
-            apart = background_rate(client, "time.sleep(4)")
-        beside = background_rate(client, BUSY_CELL.format(seconds=4))
-        return apart, beside
+        for turn in range(BACKGROUND_ROUNDS):
+            for name in LOADS[turn % len(LOADS) :] + LOADS[: turn % len(LOADS)]:
+                rates[name].append(background_rate(client, name))
+    return {name: statistics.median(measured) for name, measured in rates.items()}
 
 
 def start_tools(client: BlockingKernelClient) -> None:
     run_cell(client, f"%load_ext snakepit_jupyter\n%snakepit start --pool-size 2 --adapter {ADAPTER}")
 
 
-def background_rate(client: BlockingKernelClient, cell: str) -> float:
-    run_cell(client, "%%snakepit_stream computing --bg -o run\nseconds = 3.5")
-    run_cell(client, f"import time\n{cell}")
+def background_rate(client: BlockingKernelClient, load: str) -> float:
+    run_cell(client, "%%snakepit_stream computing --bg -o run\nseconds = 1.8")
+    with busy_process(2.0) if load == "process" else nullcontext():
+        run_cell(client, BUSY_CELL.format(seconds=2) if load == "kernel" else "import time\ntime.sleep(2)")
     return float(value_of(client, "run.result()['steps_per_second']"))
 
 
@@ -170,8 +174,10 @@ def measure_kernels() -> Iterator[tuple[str, str]]:
     yield "first cell of a fresh kernel to its first chunk, 2 workers (cold)", f"{start:.2f} s"
     share, rate = widget_cpu()
     yield f"kernel's CPU while a run streams {rate:,.0f} chunks/s into a widget", f"{share:.1%} of a core"
-    apart, beside = background_rates()
-    yield "speed of a background run while a cell computes in pure Python", f"{beside / apart:.0%}"
+    rates = background_rates()
+    figure = f"{rates['kernel'] / rates['process']:.0%} of that while an unrelated process computes"
+    detail = f"({rates['kernel']:,.0f} against {rates['process']:,.0f} steps/s; {rates['none']:,.0f} beside nothing)"
+    yield "speed of a background run while a cell computes in pure Python", f"{figure} {detail}"
 
 
 def main() -> None:

@@ -24,12 +24,12 @@ class BenchTools(BaseAdapter):
                 time.sleep(ahead)
             yield {"step": number, "loss": 1 / (number + 1), "total": int(per_second * seconds)}
 
-    @tool(description="Compute in pure Python, a chunk for each step", supports_streaming=True)
+    @tool(description="Compute in pure Python, a chunk for each step of about a millisecond", supports_streaming=True)
     def computing(self, seconds: float) -> Iterator[dict[str, Any]]:
         started = time.perf_counter()
         steps = 0
         while (elapsed := time.perf_counter() - started) < seconds:
-            sum(number * number for number in range(2000))
+            sum(number * number for number in range(20_000))
             steps += 1
             yield {"steps": steps}
         yield {"steps_per_second": steps / elapsed, "is_final": True}

@@ -60,8 +60,8 @@ def shoot_all(notebook: NotebookPage) -> None:
 
 def main() -> None:
     chromium = subprocess.check_output([sys.executable, ROOT / "tools/chromium.py"], text=True).strip()
-    with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
-        root, state = Path(scratch, "root"), Path(scratch, "state")
+    with tempfile.TemporaryDirectory(prefix="tour-") as scratch, sync_playwright() as playwright:
+        root, state = Path(scratch, "notebooks"), Path(scratch, "state")
         root.mkdir()
         state.mkdir()
         browser = playwright.chromium.launch(executable_path=chromium)
