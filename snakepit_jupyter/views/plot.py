@@ -9,7 +9,7 @@ from snakepit_jupyter.views.look import GRID, MUTED, SERIES
 from snakepit_jupyter.views.numbers import number, position
 from snakepit_jupyter.views.scene import Chart
 
-WIDTH, WIDE, HEIGHT = 420, 880, 150
+WIDTH, WIDE, HEIGHT = 420, 760, 150
 LEFT, RIGHT, TOP, BOTTOM = 34, 12, 8, 20
 POINTS = 400
 AIR = 0.1
