@@ -83,6 +83,14 @@ def test_a_stream_is_shown_and_its_cell_waits_for_the_end(notebook: Notebook) ->
     assert notebook.value("last['number']") == 4
 
 
+def test_a_run_is_shown_again_by_its_report(notebook: Notebook) -> None:
+    assert not notebook.run("%%snakepit_stream count\ncount = 4").errors
+    again = notebook.run("%snakepit report")
+    assert not again.errors
+    (shown,) = again.shown
+    assert 'data-status="done"' in shown["text/html"]
+
+
 def test_its_arguments_see_the_notebooks_variables(notebook: Notebook) -> None:
     assert not notebook.run("how_many = 2\ndef twice(n): return 2 * n").errors
     assert not notebook.run("%%snakepit_stream count -o last\ncount = twice(how_many) + 1").errors

@@ -1,6 +1,7 @@
 """A run, as the user holds it: to iterate, to await, to cancel, to look at."""
 
 import asyncio
+import concurrent.futures
 import contextlib
 import threading
 import weakref
@@ -8,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Itera
 from typing import Any, Self, TypeVar
 
 from snakepit_jupyter.client.connection import Connection
-from snakepit_jupyter.client.portal import portal
+from snakepit_jupyter.client.portal import portal, wake_often
 from snakepit_jupyter.errors import ChunksLost, RunStopped, SnakepitError, error_from
 from snakepit_jupyter.messages import Chunk, ChunkKind, RunState, Update
 
@@ -33,6 +34,7 @@ class Run:
         self._background = background
         self._reader: Reader | None = None
         self._released = background
+        self._shown: list[concurrent.futures.Future[None]] = []
         if not background:
             # Nobody can read or stop a foreground run whose handle is gone: `for chunk in execute_stream(…): break`.
             weakref.finalize(self, _cancel_dropped, connection, state.run_id).atexit = False
@@ -136,6 +138,7 @@ class Run:
             TimeoutError: if it still goes on after `timeout` seconds. It is not stopped by that.
         """
         self._interruptible(self._wait(timeout, threading.get_ident()))
+        concurrent.futures.wait(self._shown)
         return self._final()
 
     def __await__(self) -> Generator[Any, None, dict[str, Any]]:
@@ -144,6 +147,8 @@ class Run:
 
     async def _result_async(self) -> dict[str, Any]:
         await self._cancellable(self._wait(None, asyncio.current_task()))
+        for shown in self._shown:
+            await wake_often(asyncio.wrap_future(shown))
         return self._final()
 
     async def _wait(self, timeout: float | None, waiter: object) -> None:
@@ -228,11 +233,18 @@ class Run:
     def __repr__(self) -> str:
         return f"<Run {self.run_id} of {self.tool}: {self._state.status}>"
 
-    def _ipython_display_(self) -> None:
-        """Show it: the live widget, or the report of a run that has ended."""
+    def show(self) -> Self:
+        """Show it where you are: a live widget in a notebook, a line in a terminal. `result()` waits for its end there.
+
+        A run that has ended shows its report.
+        """
         from snakepit_jupyter.client.display import show
 
-        show(self)
+        self._shown.append(show(self))
+        return self
+
+    def _ipython_display_(self) -> None:
+        self.show()
 
 
 def _cancel_dropped(connection: Connection, run_id: str) -> None:
