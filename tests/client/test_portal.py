@@ -77,7 +77,13 @@ print(client.execute("ping", {"message": "still there"})["message"])
 
 
 def test_a_forked_process_is_told_so_and_its_parent_goes_on() -> None:
-    done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKED],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
     assert done.stderr == ""
     first, second = done.stdout.splitlines()
     assert first.startswith("this process was forked from one that uses snakepit")
