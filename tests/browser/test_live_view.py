@@ -53,6 +53,18 @@ def test_a_reloaded_page_is_live_again_and_can_stop_the_run(in_lab: OpenNotebook
     assert (notebook.path.parent / "cleaned-up.txt").exists()
 
 
+def test_a_reloaded_page_is_live_again_for_a_background_run(in_lab: OpenNotebook) -> None:
+    notebook = in_lab("%%snakepit_stream wave --bg")
+    notebook.finish(1)
+    before = notebook.wait_for_points(1, more_than=5)
+    notebook.save()
+    notebook.reload()
+    after = notebook.wait_for_points(1, more_than=before)
+    notebook.wait_for_points(1, more_than=after)
+    notebook.stop_button(1).click()
+    expect(notebook.widget(1)).to_have_attribute("data-status", "stopped")
+
+
 def test_a_background_run_lets_the_next_cell_run_and_ends_as_a_report(in_lab: OpenNotebook) -> None:
     notebook = in_lab("%%snakepit_stream wave --bg\nsteps = 80", "print('mean', 'while')")
     notebook.finish(1)
