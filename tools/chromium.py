@@ -56,8 +56,9 @@ def install() -> None:
         commands = [["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", *PACKAGES]]
     else:
         commands = [[sys.executable, "-m", "playwright", "install", "chromium"]]
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in commands:
-        subprocess.run(command, check=False, stdout=sys.stderr)
+        subprocess.run(command, check=False, stdout=sys.stderr, env=environment)
 
 
 def main() -> int:

@@ -4,6 +4,7 @@ import { isolated } from "./rows.js";
 
 // 1, 2, 5, 10, …: steps whose labels need no more digits than the step itself.
 const STEPS = Array.from({ length: 30 }, (_, i) => i - 12).flatMap((e) => [1, 2, 5].map((m) => Number(`${m}e${e}`)));
+const WHOLE_STEPS = STEPS.filter((step) => step >= 1);
 const PAD = { pad: 0.1, soft: 0, mode: 3 };
 const TICK_GAP = 6;
 
@@ -72,7 +73,13 @@ function axis(chart) {
 }
 
 function xAxis(chart) {
-  return { ...axis(chart), size: 20, space: 56, grid: { show: false } };
+  return { ...axis(chart), size: 20, space: 56, grid: { show: false }, incrs: xSteps };
+}
+
+// Between epoch 4 and epoch 5 there is nothing to label.
+function xSteps(plot) {
+  const [xs] = plot.data;
+  return Number.isInteger(xs[0]) && Number.isInteger(xs[xs.length - 1]) ? WHOLE_STEPS : STEPS;
 }
 
 function yAxis(chart) {

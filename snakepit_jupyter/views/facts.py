@@ -66,10 +66,10 @@ class Facts:
         self.table.generation = generation + 1
         self.bests = Bests()
 
-    def note(self, fields: dict[str, Any], seq: int, x: str, *, last: bool) -> None:
-        """Fold one chunk's fields, which are the tool's own, and may be changed."""
+    def note(self, fields: dict[str, Any], place: int, x: str, *, last: bool) -> None:
+        """Fold the fields of the chunk at that place among the data. They are the tool's own and may be changed."""
         row = numbers_in(fields)
-        row[CHUNK] = seq
+        row[CHUNK] = place
         if last:
             self._conclude(fields)
             row = {name: value for name, value in row.items() if name not in self._only_at_the_end or name == x}

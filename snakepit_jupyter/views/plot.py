@@ -55,12 +55,12 @@ def _extremes(stretch: list[Point]) -> list[Point]:
     return [stretch[i] for i in sorted({low, high})]
 
 
-def ticks(low: float, high: float, most: int) -> list[float]:
-    """Round numbers between two ends, at most `most` of them."""
+def ticks(low: float, high: float, most: int, least_step: float = 0.0) -> list[float]:
+    """Round numbers between two ends, at most `most` of them and at least `least_step` apart."""
     span = high - low
     if not 0 < span < math.inf:
         return []
-    step = _step(span / most)
+    step = max(_step(span / most), least_step)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     if last - first > 2 * most:  # the ends are so close together that floats cannot tell the steps apart
         return []
@@ -107,7 +107,7 @@ def chart_svg(chart: Chart, lines: dict[str, list[Point]], *, wide: bool = False
     up = Scale(*_y_range(chart, [y for _, y in points]), HEIGHT - BOTTOM, TOP)
     parts = [
         *_rows(up, width),
-        *_feet(across, 2 * 6 if wide else 6),
+        *_feet(across, 2 * 6 if wide else 6, whole=all(x % 1 == 0 for x, _ in points)),
         *(_line(line, across, up, SERIES[i % len(SERIES)]) for i, line in enumerate(lines.values())),
     ]
     return (
@@ -150,8 +150,9 @@ def _rows(up: Scale, width: int) -> Iterator[str]:
         yield _label(LEFT - 6, up(value) + 3.5, text, "end")
 
 
-def _feet(across: Scale, most: int) -> Iterator[str]:
-    values = ticks(across.low, across.high, most)
+def _feet(across: Scale, most: int, *, whole: bool) -> Iterator[str]:
+    # Between epoch 4 and epoch 5 there is nothing to label.
+    values = ticks(across.low, across.high, most, least_step=1.0 if whole else 0.0)
     for value, text in zip(values, labels(values), strict=True):
         yield _label(across(value), HEIGHT - 4, text, "middle")
 

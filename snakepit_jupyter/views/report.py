@@ -98,7 +98,7 @@ def _error(error: ErrorNote | None) -> Iterator[str]:
     head = f'<strong style="color:{look.ERROR_TEXT}">{escape(error.title)}</strong> {escape(error.message)}'
     yield f'<div style="overflow-wrap:anywhere;white-space:pre-wrap">{head}</div>'
     if error.hint:
-        yield f'<div style="color:{look.MUTED};margin-top:-8px">{escape(error.hint)}</div>'
+        yield f'<div style="color:{look.MUTED};margin-top:-8px;white-space:pre-wrap">{escape(error.hint)}</div>'
     if error.traceback:
         is_open = len(error.traceback.splitlines()) <= SHORT_TRACEBACK
         yield _details("Traceback", _pre(escape(error.traceback)), is_open=is_open)
@@ -154,7 +154,7 @@ def _key(name: str, colour: str) -> str:
 def _result(result: Iterable[ResultLine]) -> Iterator[str]:
     rows = "".join(map(_result_row, result))
     if rows:
-        yield f'<table style="{TABLE}">{rows}</table>'
+        yield f'<table style="{TABLE};justify-self:start">{rows}</table>'
 
 
 def _result_row(line: ResultLine) -> str:

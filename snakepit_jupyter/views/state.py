@@ -50,6 +50,7 @@ class ViewState:
         self.run = run
         self._run_seen_at = clock()
         self._working_from = 0.0
+        self._texts = 0
         self._rivals = kinds()[:-1]
 
     def elapsed(self) -> float:
@@ -98,6 +99,7 @@ class ViewState:
             self.pace.note(self.newest, self.kind.standing(), self.things())
 
     def _take_text(self, chunk: Chunk) -> None:
+        self._texts += 1
         lines = lines_of(chunk.text, LINE_WIDTH)
         self.log_total += len(lines)
         self.log.extend(LogLine(chunk.kind.value, line) for line in lines[-LOG_LINES:])
@@ -115,7 +117,7 @@ class ViewState:
         if self._rivals:
             self._choose(fields)
         self.kind.take(fields)
-        self.facts.note(fields, chunk.seq, self.kind.x, last=chunk.is_final)
+        self.facts.note(fields, chunk.seq - self._texts, self.kind.x, last=chunk.is_final)
 
     def _choose(self, fields: dict[str, object]) -> None:
         """Hand over to a more special kind of view if one claims the chunk. It starts a table of its own."""

@@ -60,3 +60,7 @@ def test_a_chart_without_data_is_still_a_chart() -> None:
 @pytest.mark.parametrize("y", [0.0, -5.0, 1e308, 1e-308])
 def test_a_flat_line_at_any_height_can_be_drawn(y: float) -> None:
     chart_svg(Chart("y", "x", ("y",)), {"y": [(1, y), (2, y)]})
+
+
+def test_between_whole_numbers_there_is_nothing_to_label() -> None:
+    assert ticks(4, 8, 12, least_step=1.0) == [4, 5, 6, 7, 8]
