@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from snakepit_jupyter import __version__, arguments, exact_json
-from snakepit_jupyter.client.display import show
+from snakepit_jupyter.client.display import show_until_end
 from snakepit_jupyter.client.sync import Client
 from snakepit_jupyter.errors import RunStopped, SnakepitError, ToolError, UsageError
 
@@ -67,14 +67,7 @@ def _run(client: Client, options: argparse.Namespace) -> None:
 
 def _stream(client: Client, options: argparse.Namespace, given: dict[str, Any]) -> dict[str, Any]:
     run = client.start_run(None, options.tool, given, timeout=options.timeout, background=True)
-    shown = show(run)
-    try:
-        return run.result()
-    except KeyboardInterrupt:
-        run.cancel("Ctrl-C")
-        return run.result()
-    finally:
-        shown.result()
+    return show_until_end(run)
 
 
 def _tools(client: Client, options: argparse.Namespace) -> None:

@@ -3,18 +3,18 @@
 import argparse
 import ast
 import asyncio
-import concurrent.futures
 import difflib
 import shlex
+import sys
 from collections.abc import Generator, Sequence
 from typing import Any, NoReturn
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 
 from snakepit_jupyter import arguments, notebook
+from snakepit_jupyter.client.calls import CALL_TIMEOUT
 from snakepit_jupyter.client.default import default_client
-from snakepit_jupyter.client.display import show
-from snakepit_jupyter.client.portal import wake_often
+from snakepit_jupyter.client.display import show_until_end
 from snakepit_jupyter.client.run import Run
 from snakepit_jupyter.client.sync import Client
 from snakepit_jupyter.errors import RunNotFound, SnakepitError, UsageError
@@ -51,23 +51,25 @@ class Options(argparse.ArgumentParser):
         raise UsageError(f"{self.prog}: {message}", hint=self._nearest(message.rsplit(maxsplit=1)[-1]))
 
 
-def _stream_options() -> Options:
-    options = Options("%%snakepit_stream")
+def _call_options(name: str, timeout: float | None) -> Options:
+    """What streams and plain calls have in common."""
+    options = Options(name)
     options.add_argument("tool", metavar="TOOL")
-    options.add_argument("--bg", action="store_true")
     options.add_argument("-o", "--out", metavar="NAME")
     options.add_argument("--session", metavar="ID")
-    options.add_argument("--timeout", type=float, metavar="SECONDS")
+    options.add_argument("--timeout", type=float, default=timeout, metavar="SECONDS")
+    return options
+
+
+def _stream_options() -> Options:
+    options = _call_options("%%snakepit_stream", timeout=None)
+    options.add_argument("--bg", action="store_true")
     return options
 
 
 def _run_options() -> Options:
-    options = Options("%snakepit_run")
-    options.add_argument("tool", metavar="TOOL")
+    options = _call_options("%snakepit_run", timeout=CALL_TIMEOUT)
     options.add_argument("words", nargs="*", metavar="key=value")
-    options.add_argument("-o", "--out", metavar="NAME")
-    options.add_argument("--session", metavar="ID")
-    options.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS")
     return options
 
 
@@ -84,14 +86,12 @@ class CellRun:
     """A run that a cell has started and shows. Awaiting it waits until its end is on the screen.
 
     Args:
-        run: the run.
-        shown: done when its end is on the screen.
+        run: the run, which is shown already.
         keep: where its result goes; called once it has one.
     """
 
-    def __init__(self, run: Run, shown: "concurrent.futures.Future[None]", keep: "Keep") -> None:
+    def __init__(self, run: Run, keep: "Keep") -> None:
         self.run = run
-        self._shown = shown
         self._keep = keep
 
     def __await__(self) -> Generator[Any, None, None]:
@@ -99,29 +99,18 @@ class CellRun:
 
     async def _wait(self) -> None:
         try:
-            await self._ended()
-        except asyncio.CancelledError:
-            # The kernel's interrupt. The run is stopped as by its button, and the cell says so when it has ended.
-            self.run.cancel("kernel interrupt")
-            await self._ended()
-        try:
-            self._keep(await self.run)
+            self._keep(await self._result())
         except SnakepitError as error:
             error.is_reported = True
             raise
 
-    async def _ended(self) -> None:
-        shown = asyncio.wrap_future(self._shown)
-        await wake_often(shown)
-        shown.result()
-
-    def wait(self) -> None:
-        """The same for a shell that cannot await."""
+    async def _result(self) -> dict[str, Any]:
         try:
-            result = self.run.result()
-        finally:
-            concurrent.futures.wait([self._shown])
-        self._keep(result)
+            return await self.run
+        except asyncio.CancelledError:
+            # The kernel's interrupt. The run is stopped as by its button, and the cell says so when it has ended.
+            self.run.cancel("kernel interrupt")
+            return await self.run
 
     def __repr__(self) -> str:
         return f"{self.run!r}: await it, or its .run.result()"
@@ -131,13 +120,14 @@ class CellRun:
 
 
 class BackgroundRun(CellRun):
-    """A run that the cell does not wait for."""
+    """A run that the cell does not wait for: what it keeps, and at once, is the run itself."""
+
+    def __init__(self, run: Run, keep: "Keep") -> None:
+        super().__init__(run, keep)
+        keep(run)
 
     async def _wait(self) -> None:
-        self._keep(self.run)
-
-    def wait(self) -> None:
-        self._keep(self.run)
+        """There is nothing to wait for."""
 
 
 class Keep:
@@ -221,11 +211,11 @@ class SnakepitMagics(Magics):
             timeout=options.timeout,
             background=True,
         )
-        kind = BackgroundRun if options.bg else CellRun
-        cell_run = kind(run, show(run), keep)
+        if options.bg:
+            return BackgroundRun(run.show(), keep)
         if notebook.in_kernel():
-            return cell_run
-        cell_run.wait()
+            return CellRun(_shown(run), keep)
+        keep(show_until_end(run))
         return None
 
     @no_var_expand
@@ -289,7 +279,7 @@ class SnakepitMagics(Magics):
     def _report(self, options: argparse.Namespace) -> None:
         if not self.client.running:
             raise RunNotFound("there is no run yet")
-        show(self.client.find_run(options.run))
+        self.client.find_run(options.run).show()
 
     def _cancel(self, options: argparse.Namespace) -> None:
         if not self.client.running:
@@ -302,6 +292,15 @@ class SnakepitMagics(Magics):
         for run_id in chosen:
             self.client.cancel(run_id, "%snakepit cancel")
         _say(f"asked to stop: {', '.join(chosen)}")
+
+
+def _shown(run: Run) -> Run:
+    """Show a run; an interrupt that comes before there is anything to await stops it too."""
+    try:
+        return run.show()
+    except KeyboardInterrupt:
+        run.cancel("kernel interrupt")
+        raise
 
 
 def describe(status: Status) -> str:
@@ -317,8 +316,6 @@ def describe(status: Status) -> str:
 
 def _say(text: str) -> None:
     """Into the cell's output."""
-    import sys
-
     sys.stdout.write(text + "\n")
 
 

@@ -74,7 +74,7 @@ class Notebook:
                 meanwhile()
             elif kind == "status" and content["execution_state"] == "idle":
                 break
-            elif kind in {"stream", "error", "execute_result", "display_data", "update_display_data"}:
+            elif kind in {"stream", "error", "execute_result", "display_data", "update_display_data", "comm_msg"}:
                 cell.outputs.append((kind, content))
         while (reply := self.client.get_shell_msg(timeout=within))["parent_header"].get("msg_id") != request:
             pass

@@ -56,7 +56,7 @@ def test_the_tools_are_listed() -> None:
     done = snakepit("tools", *ADAPTERS)
     assert done.returncode == 0
     assert "compute(operation: " in done.stdout
-    assert "count(count: int = 3, size: int = 0)\n    Yield numbers" in done.stdout
+    assert "count(count: int = 3, size: int = 0, pause: float = 0.0)\n    Yield numbers" in done.stdout
 
 
 def test_the_version_is_said() -> None:
@@ -100,3 +100,29 @@ def test_ctrl_c_stops_what_runs_and_leaves_nothing(tool: str, tmp_path: Path) ->
     assert "Traceback" not in err
     assert end.read_text() == "woken"
     all_gone(pids)
+
+
+TERMINAL = """
+shell = get_ipython()
+shell.run_line_magic("load_ext", "snakepit_jupyter")
+shell.run_line_magic("snakepit", "start --pool-size 1 --adapter tools_for_tests:Streams")
+stopped = shell.run_cell("%%snakepit_stream asleep\\npath = {end!r}\\nbegin = {begin!r}")
+after = shell.run_cell("%%snakepit_stream count -o last\\n")
+print(type(stopped.error_in_exec).__name__, "then", last["number"])
+"""
+
+
+def test_ctrl_c_in_terminal_ipython_stops_the_run_and_the_next_cell_works(tmp_path: Path) -> None:
+    begin, end, script = tmp_path / "begin", tmp_path / "end", tmp_path / "script.ipy"
+    script.write_text(TERMINAL.format(begin=str(begin), end=str(end)))
+    words = [sys.executable, "-m", "IPython", "--no-banner", "--colors=NoColor", str(script)]
+    environment = {**os.environ, "PYTHONPATH": str(TESTS), "IPYTHONDIR": str(tmp_path)}
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment
+    ) as process:
+        written(begin)
+        os.kill(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    # KeyboardInterrupt, if it came before the cell had its handle of the run.
+    assert any(f"{error} then 3" in out for error in ("RunStopped", "KeyboardInterrupt")), out + err
+    assert end.read_text() == "woken"

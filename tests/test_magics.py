@@ -83,6 +83,14 @@ def test_a_stream_is_shown_and_its_cell_waits_for_the_end(notebook: Notebook) ->
     assert notebook.value("last['number']") == 4
 
 
+def test_a_fast_run_sends_its_widget_at_most_twenty_messages_a_second(notebook: Notebook) -> None:
+    cell = notebook.run("%%snakepit_stream count -o last\ncount = 1500\npause = 0.001")
+    seconds = notebook.value("get_ipython().find_line_magic('snakepit').__self__.client.find_run().state.elapsed")
+    deltas = [content for kind, content in cell.outputs if kind == "comm_msg" and content["data"]["method"] == "custom"]
+    assert seconds > 1
+    assert 5 < len(deltas) <= 20 * seconds + 4
+
+
 def test_a_run_is_shown_again_by_its_report(notebook: Notebook) -> None:
     assert not notebook.run("%%snakepit_stream count\ncount = 4").errors
     again = notebook.run("%snakepit report")
@@ -177,7 +185,7 @@ def test_what_a_tool_prints_is_in_the_cell(notebook: Notebook) -> None:
 
 def test_the_tools_are_listed_with_their_arguments(notebook: Notebook) -> None:
     text = notebook.run("%snakepit tools").text
-    assert "count(count: int = 3, size: int = 0)\n    Yield numbers" in text
+    assert "count(count: int = 3, size: int = 0, pause: float = 0.0)\n    Yield numbers" in text
 
 
 def test_help_shows_the_examples(notebook: Notebook) -> None:

@@ -29,9 +29,10 @@ class Streams(BaseAdapter):
     """Generators that end, that go on, and that leave a mark when they are ended."""
 
     @tool(description="Yield numbers, each with a text of `size` letters", supports_streaming=True)
-    def count(self, count: int = 3, size: int = 0) -> Iterator[dict[str, Any]]:
+    def count(self, count: int = 3, size: int = 0, pause: float = 0.0) -> Iterator[dict[str, Any]]:
         for number in range(1, count + 1):
             yield {"number": number, "text": "x" * size, "is_final": number == count}
+            threading.Event().wait(pause)
 
     @tool(description="Yield, and note in a file how far it came", supports_streaming=True)
     def noted_count(self, count: int, size: int, note: str) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from snakepit_jupyter.bridge.runlog import RunLog
 from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2 as pb
-from snakepit_jupyter.codecs.protobuf import failure_from_pb, run_state_to_pb
+from snakepit_jupyter.codecs.protobuf import failure_from_pb, failure_to_pb, run_state_to_pb
 from snakepit_jupyter.config import Config
 from snakepit_jupyter.errors import Failure
 from snakepit_jupyter.messages import Call, RunState, RunStatus, StopRung
@@ -156,8 +156,7 @@ class BridgeRun:
         failure = await worker.obituary()
         if self._rung is StopRung.KILL:
             return pb.CallEnd(outcome=pb.OUTCOME_STOPPED)
-        self.failure = failure
-        return pb.CallEnd(outcome=pb.OUTCOME_FAILED)
+        return pb.CallEnd(outcome=pb.OUTCOME_FAILED, failure=failure_to_pb(failure))
 
     # Its end.
 
@@ -168,7 +167,7 @@ class BridgeRun:
         elif end.outcome == pb.OUTCOME_STOPPED:
             self._finish_stopped()
         else:
-            self._fail(failure_from_pb(end.failure) if end.HasField("failure") else self.failure)
+            self._fail(failure_from_pb(end.failure))
 
     def _finish_stopped(self) -> None:
         if self._stop_reason == DEADLINE:
@@ -187,7 +186,7 @@ class BridgeRun:
             retryable=True,
         )
 
-    def _fail(self, failure: Failure | None) -> None:
+    def _fail(self, failure: Failure) -> None:
         self.failure = failure
         self._finish(RunStatus.FAILED)
 
@@ -219,7 +218,7 @@ class BridgeRun:
             asked = self._worker.transport.cancel(self.call.call_id, rung, timeout=grace)
             await asyncio.gather(asked, asyncio.sleep(grace))
         self._rung = StopRung.KILL
-        self._worker.child.kill()
+        self._worker.kill()
 
 
 def _how_hard(rung: StopRung) -> str:

@@ -78,10 +78,11 @@ class Core:
                 f"a bridge is running with {_differences(self.config, config)}",
                 hint="Stop it first: stop() or %snakepit stop. Its running calls end with it.",
             )
-        self.config = config
+        before, self.config = self.config, config
         status = await self.status()
         if status.failure:
             await self.stop()
+            self.config = before  # else each further call would fail for the same wrong adapter
             raise error_from(status.failure)
         return status
 
@@ -93,7 +94,12 @@ class Core:
 
     async def start_run(self, call: Call, *, held: bool) -> tuple[Connection, RunState]:
         connection = await self.connection()
-        return connection, await connection.start_run(call, held=held)
+        try:
+            return connection, await connection.start_run(call, held=held)
+        except asyncio.CancelledError:
+            # Who asked was interrupted and will never have its handle; the bridge may have started it already.
+            await connection.cancel(call.call_id, "its caller was interrupted")
+            raise
 
     async def find_run(self, run_id: str | None) -> tuple[Connection, RunState]:
         """A run of this bridge by its id, or the newest.

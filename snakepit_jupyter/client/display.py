@@ -1,7 +1,7 @@
 """A run on the user's screen: the chunks are folded as they come, and drawn at most twenty times a second.
 
 In a notebook the screen is a live widget, which the static report replaces at the end: the report is what a
-saved notebook keeps. Elsewhere it is a line in the terminal. `SNAKEPIT_RENDER` (widget or text) overrides the choice.
+saved notebook keeps. Elsewhere it is a line in the terminal; `SNAKEPIT_RENDER=text` asks for lines in a notebook too.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from snakepit_jupyter.client.connection import Connection
 from snakepit_jupyter.client.portal import portal
 from snakepit_jupyter.client.run import Run
 from snakepit_jupyter.errors import SnakepitError
-from snakepit_jupyter.messages import RunStatus
+from snakepit_jupyter.messages import RunStatus, Update
 from snakepit_jupyter.views.report import report_html, report_text
 from snakepit_jupyter.views.state import ViewState, fold, fold_state
 from snakepit_jupyter.views.terminal import TerminalView
@@ -111,6 +111,15 @@ def show(run: Run) -> "concurrent.futures.Future[None]":
     return portal().spawn(_draw(run.connection, run.run_id, state, screen), contextvars.copy_context())
 
 
+def show_until_end(run: Run) -> dict[str, Any]:
+    """Show a run and wait for its result, where Ctrl-C is its only Stop button; it cleans up before this ends."""
+    try:
+        return run.show().result()
+    except KeyboardInterrupt:
+        run.cancel("Ctrl-C")
+        return run.result()
+
+
 def show_report(state: ViewState) -> None:
     """The static report of a run in the current output."""
     if _in_widgets():
@@ -131,17 +140,13 @@ def _text_stream() -> TextIO:
 
 
 def _in_widgets() -> bool:
-    wanted = os.environ.get("SNAKEPIT_RENDER", "")
-    return notebook.in_kernel() and wanted != "text"
+    return notebook.in_kernel() and os.environ.get("SNAKEPIT_RENDER") != "text"
 
 
 async def _draw(connection: Connection, run_id: str, state: ViewState, screen: Screen) -> None:
     try:
         async for update in connection.subscribe(run_id, min_interval=INTERVAL):
-            for chunk in update.chunks:
-                fold(state, chunk)
-            if update.state:
-                fold_state(state, update.state)
+            _fold_update(state, update)
             screen.update(state)
             await asyncio.sleep(max(0.0, len(_live) / MOST_MESSAGES - INTERVAL))
     except SnakepitError as error:
@@ -152,10 +157,14 @@ async def _draw(connection: Connection, run_id: str, state: ViewState, screen: S
 
 async def _fold_all(connection: Connection, run_id: str, state: ViewState) -> None:
     async for update in connection.subscribe(run_id):
-        for chunk in update.chunks:
-            fold(state, chunk)
-        if update.state:
-            fold_state(state, update.state)
+        _fold_update(state, update)
+
+
+def _fold_update(state: ViewState, update: Update) -> None:
+    for chunk in update.chunks:
+        fold(state, chunk)
+    if update.state:
+        fold_state(state, update.state)
 
 
 def _report(state: ViewState) -> dict[str, str]:

@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import threading
+import warnings
 import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from typing import Any, Self, TypeVar
@@ -186,6 +187,9 @@ class Run:
             portal().spawn(_quietly(self._connection.release(self.run_id)))
 
     def _final(self) -> dict[str, Any]:
+        for shown in self._shown:
+            if error := shown.exception():  # the run itself went its way
+                warnings.warn(f"{self.tool} could not be shown to its end: {error!r}", stacklevel=3)
         self._raise_failure()
         return self._state.final.envelope() if self._state.final else {"is_final": True}
 

@@ -44,12 +44,15 @@ class LocalPool:
         self._perform(self._state.opened())
 
     async def usable(self) -> None:
-        """Wait until there is a worker.
+        """Wait until there is a worker; where starting them was given up, it is tried again.
 
         Raises:
             WorkerStartError: if none could be started.
         """
         if not self.tools:
+            if self._state.has_given_up:
+                self._usable.clear()
+                self._perform(self._state.wanted())
             await self._usable.wait()
         if not self.tools:
             assert self._start_failure is not None

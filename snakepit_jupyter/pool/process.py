@@ -79,13 +79,12 @@ class WorkerProcess:
     async def ended(self) -> str:
         """Wait for the process's end; how it ended, in words. What it had started goes with it."""
         code = await self.child.wait()
-        self.child.kill()
+        self.kill()
         return describe_exit(code)
 
     def died_idle(self, ending: str) -> Failure:
         """What to tell callers if the workers keep ending before they have served a call."""
-        lines = _last_lines(self.child.tail)
-        hint = f"Its last lines:\n{lines}" if lines else "It wrote nothing before."
+        hint = _last_lines(self.child, "It wrote nothing before.")
         return Failure("worker_start_failed", f"the workers end before they serve a call, {ending}", hint)
 
     async def obituary(self) -> Failure:
@@ -94,16 +93,19 @@ class WorkerProcess:
             async with asyncio.timeout(DYING):
                 ending = await self.ended()
         except TimeoutError:
-            self.child.kill()
+            self.kill()
             ending = "after it had stopped answering"
-        lines = _last_lines(self.child.tail)
-        hint = f"Its last lines:\n{lines}" if lines else "It wrote nothing before."
+        said = _last_lines(self.child, "It wrote nothing before.")
         return Failure(
             "worker_crashed",
             f"the worker {self.worker_id} (process {self.pid}) ended {ending} in the middle of the call",
-            f"{hint}\nA new worker takes its place; state that this session had kept in it is lost.",
+            f"{said}\nA new worker takes its place; state that this session had kept in it is lost.",
             retryable=True,
         )
+
+    def kill(self) -> None:
+        """End it and all it has started, at once."""
+        self.child.kill()
 
     async def stop(self, grace: float) -> None:
         """End it: politely, and after `grace` seconds by force."""
@@ -117,10 +119,11 @@ def _start_failure(error: ChildFailed) -> Failure:
         cause = failure_from_pb(pb.Failure.FromString(bytes.fromhex(said)))
         hint = "\n".join(filter(None, [cause.hint, cause.remote_traceback]))
         return Failure("worker_start_failed", f"no worker could be started: {cause.message}", hint)
-    lines = _last_lines(error.tail)
-    hint = f"Its last lines:\n{lines}" if lines else "Try a larger worker_init_timeout if the machine is slow."
+    hint = _last_lines(error, "Try a larger worker_init_timeout if the machine is slow.")
     return Failure("worker_start_failed", f"no worker could be started: {error}", hint)
 
 
-def _last_lines(text: str) -> str:
-    return "\n".join(text.strip().splitlines()[-20:])
+def _last_lines(source: Child | ChildFailed, without: str) -> str:
+    """The last lines that a process wrote, or what to say if it wrote none."""
+    lines = source.tail.strip().splitlines()[-20:]
+    return "\n".join(["Its last lines:", *lines]) if lines else without

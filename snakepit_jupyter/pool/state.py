@@ -138,9 +138,13 @@ class PoolState:
     def arrived(self, call_id: str, session_id: str) -> list[Action]:
         """A call wants a worker: it gets its session's, else any free one, else its place in the queue."""
         self._waiting[call_id] = session_id
+        return [*self.wanted(), *self._assign_waiting()]
+
+    def wanted(self) -> list[Action]:
+        """Somebody asks for workers: where starting them was given up, it is tried again."""
         if self.has_given_up:
             self._failed_starts = 0
-        return [*self._fill(), *self._assign_waiting()]
+        return list(self._fill())
 
     def withdrawn(self, call_id: str) -> None:
         """A waiting call was given up; it will not run."""

@@ -12,8 +12,6 @@ from snakepit_jupyter.messages import ToolInfo
 from snakepit_jupyter.worker.adapter import marked_tools
 from snakepit_jupyter.worker.arguments import Signature
 
-HOOKS = ("initialize", "cleanup")
-
 
 @dataclass(frozen=True, slots=True)
 class Tool:

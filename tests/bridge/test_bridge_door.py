@@ -143,3 +143,14 @@ def test_a_run_that_goes_on_is_not_forgotten(monkeypatch: pytest.MonkeyPatch, tm
         assert (first.status, second.status) == (RunStatus.STOPPED, RunStatus.DONE)
 
     in_process(scene)
+
+
+def test_a_reader_with_a_pace_gets_no_more_updates_than_that_and_every_chunk() -> None:
+    async def scene(bridge: Bridge) -> None:
+        run = await bridge.start_run(a_call("count", b'{"count": 400, "pause": 0.001}'), held=False)
+        reading = await collect(bridge, run.call.call_id, min_interval=0.05)
+        assert numbers(reading) == list(range(1, 401))
+        # One each 50 ms, and beside them those that tell of the run's beginning and its end.
+        assert len(reading) <= run.state.elapsed / 0.05 + 4
+
+    in_process(scene)

@@ -187,3 +187,9 @@ def test_a_worker_that_does_not_come_up_in_time_is_said_so(module: Path) -> None
         pytest.raises(snakepit.WorkerStartFailed, match=r"it did not answer within 0\.2 s"),
     ):
         client.start()
+
+
+def test_a_start_that_failed_leaves_the_settings_as_they_were(own_client: Client) -> None:
+    with pytest.raises(snakepit.WorkerStartFailed):
+        own_client.start(adapters=["nowhere:Nothing"])
+    assert "count" in {tool.name for tool in own_client.list_tools()}

@@ -1,13 +1,15 @@
 """Stopping reaches the tool, however deep it is, and leaves a worker that works."""
 
+import asyncio
 import threading
 from pathlib import Path
 
 import pytest
-from waiting import eventually, written
+import tools_for_tests
+from waiting import eventually, run_async, written
 
 import snakepit_jupyter as snakepit
-from snakepit_jupyter import Client, Run
+from snakepit_jupyter import AsyncClient, Client, Run
 from snakepit_jupyter.messages import StopRung
 
 
@@ -168,3 +170,18 @@ def test_readers_of_a_client_that_is_stopped_hear_of_it(own_client: Client, tmp_
     assert len(heard) == 1
     assert isinstance(heard[0], snakepit.SnakepitError)
     assert (tmp_path / "end").exists()
+
+
+@pytest.mark.parametrize("patience", [0.0, 0.0005, 0.001, 0.002, 0.004])
+def test_a_start_whose_caller_is_cancelled_leaves_no_run_behind(patience: float, tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with AsyncClient(pool_size=1, adapters=tools_for_tests.ALL, cancel_grace=0.1) as client:
+            await client.start()
+            starting = asyncio.create_task(client.execute_stream("endless", {"path": str(tmp_path / "end")}))
+            await asyncio.wait({starting}, timeout=patience)
+            if starting.cancel():
+                with pytest.raises(asyncio.CancelledError):
+                    await starting
+                assert await client.execute("ping")
+
+    run_async(scene())
