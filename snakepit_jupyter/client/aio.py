@@ -9,6 +9,7 @@ from snakepit_jupyter.client.calls import (
     STREAM_TIMEOUT,
     Arguments,
     Callback,
+    abandoned_if_interrupted,
     by_name,
     config_of,
     new_session_id,
@@ -96,7 +97,8 @@ class AsyncClient:
         """The same in a session of that id."""
         call = make_call(command, args, session_id=session_id, streaming=True, timeout=timeout)
         await self._begin()
-        connection, state = await self._cross(self._core.start_run(call, held=True))
+        with abandoned_if_interrupted(self._core, call):
+            connection, state = await self._cross(self._core.start_run(call, held=True))
         run = Run(connection, state, print_text)
         if callback is not None:
             async with run:

@@ -1,14 +1,17 @@
 """What the client's two faces share: settings, timeouts, and how an answer reaches the caller."""
 
+import asyncio
 import sys
 import uuid
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from snakepit_jupyter import exact_json
 from snakepit_jupyter.client.connection import Answer, CallFailed
 from snakepit_jupyter.client.core import Core
+from snakepit_jupyter.client.portal import portal
 from snakepit_jupyter.config import Config
 from snakepit_jupyter.errors import InvalidConfig
 from snakepit_jupyter.messages import Call, Chunk, ChunkKind, Encoding, Status, ToolInfo
@@ -55,6 +58,16 @@ def by_name(status: Status) -> tuple[ToolInfo, ...]:
 
 def new_session_id() -> str:
     return f"s-{uuid.uuid4().hex[:12]}"
+
+
+@contextmanager
+def abandoned_if_interrupted(core: Core, call: Call) -> Iterator[None]:
+    """While a run is being started: who is interrupted never has its handle, and the bridge may have it already."""
+    try:
+        yield
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        portal().spawn(core.abandon(call))
+        raise
 
 
 async def outcome_of(core: Core, call: Call) -> Outcome:

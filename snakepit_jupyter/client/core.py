@@ -13,7 +13,7 @@ from snakepit_jupyter.client.connection import Answer, Connection
 from snakepit_jupyter.client.embedded import EmbeddedBridge
 from snakepit_jupyter.client.portal import portal
 from snakepit_jupyter.config import Config
-from snakepit_jupyter.errors import AlreadyStarted, InvalidParameter, RunNotFound, error_from
+from snakepit_jupyter.errors import AlreadyStarted, InvalidParameter, RunNotFound, SnakepitError, error_from
 from snakepit_jupyter.messages import Call, Deadline, RunState, Status
 
 
@@ -94,12 +94,13 @@ class Core:
 
     async def start_run(self, call: Call, *, held: bool) -> tuple[Connection, RunState]:
         connection = await self.connection()
-        try:
-            return connection, await connection.start_run(call, held=held)
-        except asyncio.CancelledError:
-            # Who asked was interrupted and will never have its handle; the bridge may have started it already.
-            await connection.cancel(call.call_id, "its caller was interrupted")
-            raise
+        return connection, await connection.start_run(call, held=held)
+
+    async def abandon(self, call: Call) -> None:
+        """Stop a run whose caller was interrupted before it had its handle; nothing if it was not started."""
+        if self._connection is not None:
+            with contextlib.suppress(SnakepitError):
+                await self._connection.cancel(call.call_id, "its caller was interrupted")
 
     async def find_run(self, run_id: str | None) -> tuple[Connection, RunState]:
         """A run of this bridge by its id, or the newest.

@@ -15,6 +15,7 @@ from snakepit_jupyter.client.calls import (
     STREAM_TIMEOUT,
     Arguments,
     Callback,
+    abandoned_if_interrupted,
     by_name,
     config_of,
     new_session_id,
@@ -168,7 +169,8 @@ class Client:
         session = self._core.session_id if session_id is None else session_id
         call = make_call(command, args, session_id=session, streaming=True, timeout=timeout)
         self._begin()
-        connection, state = portal().call(self._core.start_run(call, held=not background))
+        with abandoned_if_interrupted(self._core, call):
+            connection, state = portal().call(self._core.start_run(call, held=not background))
         return Run(connection, state, print_text, background=background)
 
     def session(self, session_id: str | None = None) -> "Session":
