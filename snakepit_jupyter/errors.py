@@ -3,25 +3,35 @@
     SnakepitError
     ├── UsageError               who called should change the call
     │   ├── InvalidParameter         an argument is missing, unknown or of the wrong type
-    │   ├── ToolNotFound             no worker offers a tool of that name
+    │   │   └── InvalidBinaryParameter   a binary parameter is no bytes
+    │   ├── ToolNotFound             no worker offers a tool of that name, or no host tool has it
+    │   ├── SessionNotFound          there is no such session, or it was closed
     │   ├── StreamingNotSupported    the tool gives one result: execute() it
     │   ├── StreamingRequired        the tool streams: execute_stream() it
     │   ├── RunNotFound              there is no such run, or it ended long ago
     │   ├── UnserializableValue      a value cannot travel between processes
     │   ├── InvalidConfig            a setting has a wrong value
     │   └── AlreadyStarted           a bridge with other settings is running
+    ├── QuotaExceeded            there are as many as the bridge allows
+    │   ├── SessionQuotaExceeded     sessions
+    │   └── ProgramQuotaExceeded     tools that a session has registered; `session_id` names it
     ├── ToolError                the tool itself raised; its traceback came along
     ├── RunStopped               somebody stopped the run
     ├── WorkerTimeout            the deadline passed
     ├── ChunksLost               a reader came too late for chunks the run's log no longer holds
-    └── Unavailable              the machinery failed; trying again may help
+    └── Unavailable              the machinery failed or is busy; trying again may help
+        ├── PoolSaturated            too many calls wait already
+        ├── WorkerBusy               the one worker that could do it is busy
+        ├── SessionWorkerUnavailable the worker that keeps the session's tool or state has gone
         ├── WorkerCrashed            the worker died in the middle of the call
         ├── WorkerStartFailed        no worker could be started
         ├── BridgeStartFailed        the bridge could not be started
-        └── GrpcUnavailable          the bridge does not answer
+        └── GrpcUnavailable          the bridge does not answer, or refuses us
 
-Between processes a failure is a value (`Failure`); it becomes an exception where the user's code
-waits for it. Every one has a stable `code`, says whether a retry makes sense, and what to do.
+The codes are those of Snakepit's tagged errors where it has them. Between processes a failure is a value
+(`Failure`); it becomes an exception where the user's code waits for it. Every one has a stable `code`, says whether
+a retry makes sense (`retryable`), and what to do (`hint`, by default the class's `advice`; a tool's own error
+has its traceback instead).
 """
 
 from collections.abc import Mapping
@@ -66,11 +76,12 @@ class SnakepitError(Exception):
 
     code: ClassVar[str] = "snakepit_error"
     retryable: ClassVar[bool] = False
+    advice: ClassVar[str] = ""
 
     def __init__(self, message: str, *, hint: str = "", details: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self.hint = hint or self.advice
         self.details: dict[str, str] = dict(details or {})
         self.is_reported = False
 
@@ -95,58 +106,107 @@ class UsageError(SnakepitError):
     """The call itself is wrong."""
 
     code = "usage_error"
+    advice = "Change the call."
 
 
 class InvalidParameter(UsageError):
     """An argument is missing, unknown or of the wrong type; `key` names it."""
 
     code = "invalid_parameter"
+    advice = "Correct the argument that `key` names."
 
     @property
     def key(self) -> str:
         return self.details.get("key", "")
 
 
+class InvalidBinaryParameter(InvalidParameter):
+    """A binary parameter is no bytes; `key` names it."""
+
+    code = "invalid_binary_parameter"
+    advice = "Give bytes, a bytearray or a memoryview; other values go with the plain arguments."
+
+
 class ToolNotFound(UsageError):
-    """No worker offers a tool of that name."""
+    """No worker offers a tool of that name, or no host tool has it."""
 
     code = "tool_not_found"
+    advice = "list_tools() lists the tools there are."
+
+
+class SessionNotFound(UsageError):
+    """There is no such session, or it was closed."""
+
+    code = "session_not_found"
+    advice = "Open it with InitializeSession, or by a call of a client in it."
 
 
 class StreamingNotSupported(UsageError):
     """The tool gives one result; it cannot be streamed."""
 
     code = "streaming_not_supported"
+    advice = "Call it with execute(), or mark the tool with @tool(supports_streaming=True)."
 
 
 class StreamingRequired(UsageError):
     """The tool streams; it cannot be called for one result."""
 
     code = "streaming_required"
+    advice = "Call it with execute_stream()."
 
 
 class RunNotFound(UsageError):
     """There is no such run, or it ended long ago."""
 
     code = "run_not_found"
+    advice = "status().runs lists the runs there are."
 
 
 class UnserializableValue(UsageError):
     """A value cannot travel between processes."""
 
     code = "unserializable_value"
+    advice = "Send numbers, texts, lists, dicts or arrays, or save the object to a file and send its path."
 
 
 class InvalidConfig(UsageError):
     """A setting has a wrong value."""
 
     code = "invalid_config"
+    advice = "Correct the setting."
 
 
 class AlreadyStarted(UsageError):
     """A bridge with other settings is running."""
 
     code = "already_started"
+    advice = "Call stop() first; running calls end with the bridge."
+
+
+class QuotaExceeded(SnakepitError):
+    """There are as many as the bridge allows; those there are go on."""
+
+    code = "quota_exceeded"
+    advice = "Close what is no longer needed, or raise the limit."
+
+
+class SessionQuotaExceeded(QuotaExceeded):
+    """There are as many sessions as the bridge allows."""
+
+    code = "session_quota_exceeded"
+    retryable = True
+    advice = "Close sessions that are no longer needed, or start the bridge with a larger max_sessions."
+
+
+class ProgramQuotaExceeded(QuotaExceeded):
+    """A session has registered as many tools as the bridge allows; `session_id` names it."""
+
+    code = "program_quota_exceeded"
+    advice = "Close the session, or start the bridge with a larger max_programs_per_session."
+
+    @property
+    def session_id(self) -> str:
+        return self.details.get("session_id", "")
 
 
 class ToolError(SnakepitError):
@@ -195,12 +255,14 @@ class WorkerTimeout(SnakepitError):
 
     code = "worker_timeout"
     retryable = True
+    advice = "Give it more time with timeout=…."
 
 
 class ChunksLost(SnakepitError):
     """A reader came too late: the run's log no longer holds the chunks it asked for."""
 
     code = "chunks_lost"
+    advice = "Iterate the run while it goes on."
 
 
 class Unavailable(SnakepitError):
@@ -208,12 +270,36 @@ class Unavailable(SnakepitError):
 
     code = "unavailable"
     retryable = True
+    advice = "Try again."
+
+
+class PoolSaturated(Unavailable):
+    """Too many calls wait for a worker already."""
+
+    code = "pool_saturated"
+    advice = "Wait for some to end, or start more workers with pool_size=…."
+
+
+class WorkerBusy(Unavailable):
+    """The one worker that could do it is busy."""
+
+    code = "worker_busy"
+    advice = "Try again when its call has ended."
+
+
+class SessionWorkerUnavailable(Unavailable):
+    """The worker that keeps the session's tool or state has gone."""
+
+    code = "session_worker_unavailable"
+    retryable = False
+    advice = "Register the tool again, or start the session anew."
 
 
 class WorkerCrashed(Unavailable):
     """The worker died in the middle of the call."""
 
     code = "worker_crashed"
+    advice = "Try again: a new worker takes the place of the one that died."
 
 
 class WorkerStartFailed(Unavailable):
@@ -221,6 +307,7 @@ class WorkerStartFailed(Unavailable):
 
     code = "worker_start_failed"
     retryable = False
+    advice = "Correct what the message names, then call again."
 
 
 class BridgeStartFailed(Unavailable):
@@ -228,12 +315,14 @@ class BridgeStartFailed(Unavailable):
 
     code = "bridge_start_failed"
     retryable = False
+    advice = "Look at the last lines of its log."
 
 
 class GrpcUnavailable(Unavailable):
     """The bridge does not answer."""
 
     code = "grpc_unavailable"
+    advice = "Check that the bridge runs, its address and its token."
 
 
 def _all_errors(base: type[SnakepitError]) -> dict[str, type[SnakepitError]]:

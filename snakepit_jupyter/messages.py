@@ -13,8 +13,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from snakepit_jupyter import exact_json
+from snakepit_jupyter import exact_json, values
 from snakepit_jupyter.errors import Failure, InvalidParameter
+from snakepit_jupyter.values import Encoding
 
 
 class RunStatus(enum.StrEnum):
@@ -39,13 +40,6 @@ class ChunkKind(enum.StrEnum):
     STDOUT = "stdout"
     STDERR = "stderr"
     LOG = "log"
-
-
-class Encoding(enum.StrEnum):
-    """How a payload is written: as JSON text, or as the bytes the tool gave."""
-
-    JSON = "json"
-    BYTES = "bytes"
 
 
 class StopRung(enum.StrEnum):
@@ -77,18 +71,29 @@ class Deadline:
         return None if self.at == float("inf") else max(0.0, self.at - time.monotonic())
 
 
+def new_correlation_id() -> str:
+    """An id as upstream makes them: `sp-` and 24 hexadecimal digits."""
+    return f"sp-{uuid.uuid4().hex[:24]}"
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request for a tool.
 
     Args:
         tool: the tool's name.
-        arguments: its arguments by name, as JSON text of one object.
+        arguments: its arguments by name: one object, written in `encoding`.
         session_id: the session whose state it uses; "" for none.
         streaming: whether chunks are wanted (a run) or one result (a plain call).
         deadline: when it is given up.
         call_id: its own id; of a streaming call also the run's.
         labels: who asks, for lists and logs.
+        encoding: how `arguments` is written, as JSON or typed.
+        binary: further arguments, as bytes; they win over those of the same name.
+        plain: whether its results are for a reader that knows JSON and bytes only.
+        correlation_id: what ties together everything that is said of the call, in all processes.
+        client_id: the client that asks; the call may use its host tools.
+        session_metadata: what was said of the session when it was opened.
     """
 
     tool: str
@@ -98,6 +103,21 @@ class Call:
     deadline: Deadline = Deadline()
     call_id: str = field(default_factory=lambda: f"r-{uuid.uuid4().hex[:12]}")
     labels: Mapping[str, str] = field(default_factory=dict)
+    encoding: Encoding = Encoding.JSON
+    binary: Mapping[str, bytes] = field(default_factory=dict)
+    plain: bool = False
+    correlation_id: str = field(default_factory=new_correlation_id)
+    client_id: str = ""
+    session_metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def argument_names(self) -> list[str]:
+        """The names of all arguments, without reading their values where that can be helped.
+
+        Raises:
+            InvalidParameter: if the arguments are no object.
+        """
+        return [*values.names(self.arguments, self.encoding), *self.binary]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +148,8 @@ class Chunk:
     def envelope(self) -> dict[str, Any]:
         """The chunk as the user sees it: a dict, after section 4.2 of the wire contract.
 
-        A JSON object gives its own fields, any other JSON value `{"data": value}`, bytes
-        `{"raw_data_base64": text}`, nothing `{}`; `is_final` is always there, `_metadata` if there is any.
+        A dict gives its own fields, any other value `{"data": value}`, bytes also `"raw_data_base64"`, nothing
+        `{}`; `is_final` is always there, `_metadata` if there is any.
         """
         fields = self._fields()
         fields["is_final"] = self.is_final
@@ -141,8 +161,8 @@ class Chunk:
         if not self.data:
             return {}
         if self.encoding is Encoding.BYTES:
-            return {"raw_data_base64": base64.b64encode(self.data).decode("ascii")}
-        value = exact_json.decode(self.data)
+            return {"data": self.data, "raw_data_base64": base64.b64encode(self.data).decode("ascii")}
+        value = values.decode(self.data, self.encoding)
         return value if isinstance(value, dict) else {"data": value}
 
 
@@ -223,6 +243,7 @@ class ToolInfo:
     adapter: str = ""
     builtin: bool = False
     variadic: bool = False
+    required_variables: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         further = ["**arguments"] if self.variadic else []

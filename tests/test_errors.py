@@ -3,7 +3,16 @@ import inspect
 import pytest
 
 from snakepit_jupyter import errors
-from snakepit_jupyter.errors import BY_CODE, Failure, SnakepitError, ToolError, error_from
+from snakepit_jupyter.errors import (
+    BY_CODE,
+    Failure,
+    InvalidBinaryParameter,
+    ProgramQuotaExceeded,
+    RunStopped,
+    SnakepitError,
+    ToolError,
+    error_from,
+)
 
 KINDS = [kind for kind in vars(errors).values() if inspect.isclass(kind) and issubclass(kind, SnakepitError)]
 
@@ -38,3 +47,39 @@ def test_an_unknown_code_is_still_one_of_our_errors() -> None:
 
 def test_ipython_prints_the_error_and_its_hint_without_our_frames() -> None:
     assert SnakepitError("m", hint="h")._render_traceback_() == ["SnakepitError: m", "h"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_error_without_a_hint_of_its_own_says_what_to_do(kind: type[SnakepitError]) -> None:
+    says_it_itself = kind in {SnakepitError, ToolError, RunStopped}
+    assert bool(kind("what happened").hint) is not says_it_itself
+
+
+# The tagged errors of the guide and of section 6 of the wire contract.
+TAGGED = {
+    "worker_timeout": True,
+    "grpc_unavailable": True,
+    "session_quota_exceeded": True,
+    "program_quota_exceeded": False,
+    "invalid_parameter": False,
+    "invalid_binary_parameter": False,
+    "streaming_not_supported": False,
+    "session_not_found": False,
+    "tool_not_found": False,
+    "pool_saturated": True,
+    "worker_busy": True,
+    "session_worker_unavailable": False,
+    "worker_crashed": True,
+}
+
+
+@pytest.mark.parametrize(("code", "retryable"), TAGGED.items())
+def test_each_tagged_error_of_the_guide_is_a_class_and_says_whether_to_retry(code: str, retryable: bool) -> None:
+    kind = BY_CODE[code]
+    assert kind.retryable is retryable
+    assert kind("m").failure().retryable is retryable
+
+
+def test_an_error_names_what_it_is_about() -> None:
+    assert InvalidBinaryParameter("m", details={"key": "blob"}).key == "blob"
+    assert ProgramQuotaExceeded("m", details={"session_id": "s"}).session_id == "s"

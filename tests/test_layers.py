@@ -12,7 +12,7 @@ import pytest
 import snakepit_jupyter
 
 PACKAGE = Path(snakepit_jupyter.__file__).parent
-VOCABULARY = {"messages", "errors", "config", "exact_json", "lifeline", "notebook", "arguments"}
+VOCABULARY = {"messages", "errors", "config", "exact_json", "values", "lifeline", "notebook", "arguments"}
 OF_BOTH_ENDS = {"transport.auth", "transport.options"}
 
 # What a layer may import besides itself. A name stands for the module and all below it.
@@ -141,12 +141,19 @@ def test_the_public_names_are_these() -> None:
         "ChunksLost",
         "Client",
         "GrpcUnavailable",
+        "InvalidBinaryParameter",
         "InvalidConfig",
         "InvalidParameter",
+        "PoolSaturated",
+        "ProgramQuotaExceeded",
+        "QuotaExceeded",
         "Run",
         "RunNotFound",
         "RunStopped",
         "Session",
+        "SessionNotFound",
+        "SessionQuotaExceeded",
+        "SessionWorkerUnavailable",
         "SnakepitError",
         "StreamingNotSupported",
         "StreamingRequired",
@@ -156,6 +163,7 @@ def test_the_public_names_are_these() -> None:
         "Unavailable",
         "UnserializableValue",
         "UsageError",
+        "WorkerBusy",
         "WorkerCrashed",
         "WorkerStartFailed",
         "WorkerTimeout",

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from snakepit_jupyter import exact_json
 from snakepit_jupyter.bridge.run import BridgeRun
 from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2 as pb
 from snakepit_jupyter.codecs.protobuf import run_state_from_pb
@@ -158,7 +157,7 @@ class Bridge:
                 f"the tool {tool.name!r} streams its results",
                 hint=f"Call it with execute_stream({tool.name!r}, …) or %%snakepit_stream {tool.name}.",
             )
-        tool.check_names(exact_json.names(call.arguments))
+        tool.check_names(call.argument_names)
         return tool
 
     def _tool_not_found(self, name: str) -> ToolNotFound:

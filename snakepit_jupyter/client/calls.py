@@ -14,7 +14,8 @@ from snakepit_jupyter.client.core import Core
 from snakepit_jupyter.client.portal import portal
 from snakepit_jupyter.config import Config
 from snakepit_jupyter.errors import InvalidConfig
-from snakepit_jupyter.messages import Call, Chunk, ChunkKind, Encoding, Status, ToolInfo
+from snakepit_jupyter.messages import Call, Chunk, ChunkKind, Status, ToolInfo
+from snakepit_jupyter.values import Encoding
 
 Arguments = Mapping[str, Any]
 Callback = Callable[[dict[str, Any]], object]

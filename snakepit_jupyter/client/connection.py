@@ -25,9 +25,10 @@ from snakepit_jupyter.codecs.protobuf import (
     update_from_pb,
 )
 from snakepit_jupyter.errors import GrpcUnavailable, SnakepitError, error_from
-from snakepit_jupyter.messages import Call, Chunk, Encoding, RunState, Status, Update
+from snakepit_jupyter.messages import Call, Chunk, RunState, Status, Update
 from snakepit_jupyter.transport.auth import bearer
 from snakepit_jupyter.transport.options import CHANNEL_OPTIONS
+from snakepit_jupyter.values import Encoding
 
 Reply = TypeVar("Reply")
 # A reader that lost its connection tries again after so many seconds, one after another, then gives up.

@@ -9,7 +9,6 @@ from snakepit_jupyter.messages import (
     Chunk,
     ChunkKind,
     Deadline,
-    Encoding,
     Parameter,
     RunState,
     RunStatus,
@@ -18,7 +17,9 @@ from snakepit_jupyter.messages import (
     ToolInfo,
     Update,
     WorkerInfo,
+    new_correlation_id,
 )
+from snakepit_jupyter.values import Encoding
 
 KINDS: Mapping[int, ChunkKind] = {
     pb.CHUNK_KIND_DATA: ChunkKind.DATA,
@@ -26,7 +27,12 @@ KINDS: Mapping[int, ChunkKind] = {
     pb.CHUNK_KIND_STDERR: ChunkKind.STDERR,
     pb.CHUNK_KIND_LOG: ChunkKind.LOG,
 }
-ENCODINGS: Mapping[int, Encoding] = {pb.ENCODING_JSON: Encoding.JSON, pb.ENCODING_BYTES: Encoding.BYTES}
+ENCODINGS: Mapping[int, Encoding] = {
+    pb.ENCODING_JSON: Encoding.JSON,
+    pb.ENCODING_BYTES: Encoding.BYTES,
+    pb.ENCODING_TYPED: Encoding.TYPED,
+}
+ENCODING_NUMBERS = {encoding: pb.Encoding.ValueType(number) for number, encoding in ENCODINGS.items()}
 STATUSES: Mapping[int, RunStatus] = {
     pb.RUN_STATUS_QUEUED: RunStatus.QUEUED,
     pb.RUN_STATUS_RUNNING: RunStatus.RUNNING,
@@ -54,8 +60,13 @@ def call_to_pb(call: Call) -> pb.ToolCall:
         streaming=call.streaming,
         # 0 means none, so a deadline that has just passed is sent as the shortest there is.
         timeout=0.0 if call.deadline.remaining is None else max(call.deadline.remaining, 1e-6),
-        correlation_id=call.call_id,
+        correlation_id=call.correlation_id,
         labels=call.labels,
+        arguments_encoding=ENCODING_NUMBERS[call.encoding],
+        binary_parameters=call.binary,
+        plain=call.plain,
+        client_id=call.client_id,
+        session_metadata=call.session_metadata,
     )
 
 
@@ -68,6 +79,12 @@ def call_from_pb(message: pb.ToolCall) -> Call:
         deadline=Deadline.after(message.timeout or None),
         call_id=message.call_id,
         labels=dict(message.labels),
+        encoding=ENCODINGS.get(message.arguments_encoding, Encoding.JSON),
+        binary=dict(message.binary_parameters),
+        plain=message.plain,
+        correlation_id=message.correlation_id or new_correlation_id(),
+        client_id=message.client_id,
+        session_metadata=dict(message.session_metadata),
     )
 
 
@@ -159,6 +176,7 @@ def tool_to_pb(info: ToolInfo) -> pb.Tool:
         adapter=info.adapter,
         builtin=info.builtin,
         variadic=info.variadic,
+        required_variables=info.required_variables,
     )
 
 
@@ -173,6 +191,7 @@ def tool_from_pb(message: pb.Tool) -> ToolInfo:
         adapter=message.adapter,
         builtin=message.builtin,
         variadic=message.variadic,
+        required_variables=tuple(message.required_variables),
     )
 
 

@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 from snakepit_jupyter.errors import Failure
-from snakepit_jupyter.messages import Chunk, ChunkKind, Encoding, RunState, RunStatus, StopRung
+from snakepit_jupyter.messages import Chunk, ChunkKind, RunState, RunStatus, StopRung
+from snakepit_jupyter.values import Encoding
 from snakepit_jupyter.views.compose import scene_of
 from snakepit_jupyter.views.scene import Scene
 from snakepit_jupyter.views.state import ViewState, fold, fold_state

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from stages import Stage
 
-from snakepit_jupyter.messages import Chunk, ChunkKind, Encoding, RunState, RunStatus
+from snakepit_jupyter.messages import Chunk, ChunkKind, RunState, RunStatus
+from snakepit_jupyter.values import Encoding
 from snakepit_jupyter.views.kinds import kinds, progress, training
 from snakepit_jupyter.views.report import report_html
 from snakepit_jupyter.views.state import ViewState, fold, fold_state

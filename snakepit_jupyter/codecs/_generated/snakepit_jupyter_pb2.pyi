@@ -55,12 +55,16 @@ class _EncodingEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumT
     ENCODING_JSON: _Encoding.ValueType  # 0
     ENCODING_BYTES: _Encoding.ValueType  # 1
     """as the tool gave them"""
+    ENCODING_TYPED: _Encoding.ValueType  # 2
+    """JSON with typed values, and their binary parts (snakepit_jupyter/values)"""
 
 class Encoding(_Encoding, metaclass=_EncodingEnumTypeWrapper): ...
 
 ENCODING_JSON: Encoding.ValueType  # 0
 ENCODING_BYTES: Encoding.ValueType  # 1
 """as the tool gave them"""
+ENCODING_TYPED: Encoding.ValueType  # 2
+"""JSON with typed values, and their binary parts (snakepit_jupyter/values)"""
 Global___Encoding: typing_extensions.TypeAlias = Encoding
 
 class _Outcome:
@@ -153,6 +157,38 @@ class ToolCall(google.protobuf.message.Message):
         ) -> None: ...
         def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
 
+    @typing.final
+    class BinaryParametersEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.bytes
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.bytes = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
+    @typing.final
+    class SessionMetadataEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
     CALL_ID_FIELD_NUMBER: builtins.int
     SESSION_ID_FIELD_NUMBER: builtins.int
     TOOL_FIELD_NUMBER: builtins.int
@@ -161,20 +197,36 @@ class ToolCall(google.protobuf.message.Message):
     TIMEOUT_FIELD_NUMBER: builtins.int
     CORRELATION_ID_FIELD_NUMBER: builtins.int
     LABELS_FIELD_NUMBER: builtins.int
+    ARGUMENTS_ENCODING_FIELD_NUMBER: builtins.int
+    BINARY_PARAMETERS_FIELD_NUMBER: builtins.int
+    PLAIN_FIELD_NUMBER: builtins.int
+    CLIENT_ID_FIELD_NUMBER: builtins.int
+    SESSION_METADATA_FIELD_NUMBER: builtins.int
     call_id: builtins.str
     session_id: builtins.str
     """"": no session"""
     tool: builtins.str
     arguments: builtins.bytes
-    """a JSON object"""
+    """an object, as JSON or typed"""
     streaming: builtins.bool
     timeout: builtins.float
     """seconds left when this hop sent it; 0: none"""
     correlation_id: builtins.str
+    arguments_encoding: Global___Encoding.ValueType
+    plain: builtins.bool
+    """results and chunks as plain JSON or bytes, for readers that know no others"""
+    client_id: builtins.str
+    """whose host tools it may call"""
     @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """who asks: notebook, cell"""
+        """who asks: notebook, cell; trace context"""
 
+    @property
+    def binary_parameters(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.bytes]:
+        """further arguments, as they are; they win over those of the same name"""
+
+    @property
+    def session_metadata(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]: ...
     def __init__(
         self,
         *,
@@ -186,8 +238,13 @@ class ToolCall(google.protobuf.message.Message):
         timeout: builtins.float = ...,
         correlation_id: builtins.str = ...,
         labels: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
+        arguments_encoding: Global___Encoding.ValueType = ...,
+        binary_parameters: collections.abc.Mapping[builtins.str, builtins.bytes] | None = ...,
+        plain: builtins.bool = ...,
+        client_id: builtins.str = ...,
+        session_metadata: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["arguments", b"arguments", "call_id", b"call_id", "correlation_id", b"correlation_id", "labels", b"labels", "session_id", b"session_id", "streaming", b"streaming", "timeout", b"timeout", "tool", b"tool"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["arguments", b"arguments", "arguments_encoding", b"arguments_encoding", "binary_parameters", b"binary_parameters", "call_id", b"call_id", "client_id", b"client_id", "correlation_id", b"correlation_id", "labels", b"labels", "plain", b"plain", "session_id", b"session_id", "session_metadata", b"session_metadata", "streaming", b"streaming", "timeout", b"timeout", "tool", b"tool"]) -> None: ...
 
 Global___ToolCall: typing_extensions.TypeAlias = ToolCall
 
@@ -769,6 +826,106 @@ class GetStatusReply(google.protobuf.message.Message):
 Global___GetStatusReply: typing_extensions.TypeAlias = GetStatusReply
 
 @typing.final
+class HostTool(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    DESCRIPTION_FIELD_NUMBER: builtins.int
+    SESSION_ID_FIELD_NUMBER: builtins.int
+    PARAMETERS_FIELD_NUMBER: builtins.int
+    VARIADIC_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    description: builtins.str
+    session_id: builtins.str
+    """"": of all sessions"""
+    variadic: builtins.bool
+    @property
+    def parameters(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Parameter]: ...
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        description: builtins.str = ...,
+        session_id: builtins.str = ...,
+        parameters: collections.abc.Iterable[Global___Parameter] | None = ...,
+        variadic: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["description", b"description", "name", b"name", "parameters", b"parameters", "session_id", b"session_id", "variadic", b"variadic"]) -> None: ...
+
+Global___HostTool: typing_extensions.TypeAlias = HostTool
+
+@typing.final
+class HostToolOffer(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CLIENT_ID_FIELD_NUMBER: builtins.int
+    TOOLS_FIELD_NUMBER: builtins.int
+    CALL_ID_FIELD_NUMBER: builtins.int
+    REPLY_FIELD_NUMBER: builtins.int
+    client_id: builtins.str
+    """in the first message"""
+    call_id: builtins.str
+    """with `reply`: the call it answers"""
+    @property
+    def tools(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___HostTool]: ...
+    @property
+    def reply(self) -> Global___ExecuteReply: ...
+    def __init__(
+        self,
+        *,
+        client_id: builtins.str = ...,
+        tools: collections.abc.Iterable[Global___HostTool] | None = ...,
+        call_id: builtins.str = ...,
+        reply: Global___ExecuteReply | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["reply", b"reply"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["call_id", b"call_id", "client_id", b"client_id", "reply", b"reply", "tools", b"tools"]) -> None: ...
+
+Global___HostToolOffer: typing_extensions.TypeAlias = HostToolOffer
+
+@typing.final
+class HostToolCall(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CALL_ID_FIELD_NUMBER: builtins.int
+    SESSION_ID_FIELD_NUMBER: builtins.int
+    TOOL_FIELD_NUMBER: builtins.int
+    ARGUMENTS_FIELD_NUMBER: builtins.int
+    ARGUMENTS_ENCODING_FIELD_NUMBER: builtins.int
+    TIMEOUT_FIELD_NUMBER: builtins.int
+    CORRELATION_ID_FIELD_NUMBER: builtins.int
+    CALLER_FIELD_NUMBER: builtins.int
+    PLAIN_FIELD_NUMBER: builtins.int
+    call_id: builtins.str
+    """its own id"""
+    session_id: builtins.str
+    tool: builtins.str
+    arguments: builtins.bytes
+    arguments_encoding: Global___Encoding.ValueType
+    timeout: builtins.float
+    """seconds left when this hop sent it; 0: none"""
+    correlation_id: builtins.str
+    caller: builtins.str
+    """from a worker: the call_id of the tool that calls"""
+    plain: builtins.bool
+    def __init__(
+        self,
+        *,
+        call_id: builtins.str = ...,
+        session_id: builtins.str = ...,
+        tool: builtins.str = ...,
+        arguments: builtins.bytes = ...,
+        arguments_encoding: Global___Encoding.ValueType = ...,
+        timeout: builtins.float = ...,
+        correlation_id: builtins.str = ...,
+        caller: builtins.str = ...,
+        plain: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["arguments", b"arguments", "arguments_encoding", b"arguments_encoding", "call_id", b"call_id", "caller", b"caller", "correlation_id", b"correlation_id", "plain", b"plain", "session_id", b"session_id", "timeout", b"timeout", "tool", b"tool"]) -> None: ...
+
+Global___HostToolCall: typing_extensions.TypeAlias = HostToolCall
+
+@typing.final
 class WorkerState(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -811,6 +968,7 @@ class Tool(google.protobuf.message.Message):
     ADAPTER_FIELD_NUMBER: builtins.int
     BUILTIN_FIELD_NUMBER: builtins.int
     VARIADIC_FIELD_NUMBER: builtins.int
+    REQUIRED_VARIABLES_FIELD_NUMBER: builtins.int
     name: builtins.str
     description: builtins.str
     streaming: builtins.bool
@@ -821,6 +979,8 @@ class Tool(google.protobuf.message.Message):
     """takes further arguments of any name"""
     @property
     def parameters(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Parameter]: ...
+    @property
+    def required_variables(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]: ...
     def __init__(
         self,
         *,
@@ -831,8 +991,9 @@ class Tool(google.protobuf.message.Message):
         adapter: builtins.str = ...,
         builtin: builtins.bool = ...,
         variadic: builtins.bool = ...,
+        required_variables: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["adapter", b"adapter", "builtin", b"builtin", "description", b"description", "name", b"name", "parameters", b"parameters", "streaming", b"streaming", "variadic", b"variadic"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["adapter", b"adapter", "builtin", b"builtin", "description", b"description", "name", b"name", "parameters", b"parameters", "required_variables", b"required_variables", "streaming", b"streaming", "variadic", b"variadic"]) -> None: ...
 
 Global___Tool: typing_extensions.TypeAlias = Tool
 

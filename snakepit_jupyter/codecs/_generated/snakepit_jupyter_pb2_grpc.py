@@ -75,6 +75,16 @@ class RunServiceStub(object):
                 request_serializer=snakepit__jupyter_dot_codecs_dot___generated_dot_snakepit__jupyter__pb2.GetStatusRequest.SerializeToString,
                 response_deserializer=snakepit__jupyter_dot_codecs_dot___generated_dot_snakepit__jupyter__pb2.GetStatusReply.FromString,
                 _registered_method=True)
+        self.OfferHostTools = channel.stream_stream(
+                '/snakepit.jupyter.v1.RunService/OfferHostTools',
+                request_serializer=snakepit__jupyter_dot_codecs_dot___generated_dot_snakepit__jupyter__pb2.HostToolOffer.SerializeToString,
+                response_deserializer=snakepit__jupyter_dot_codecs_dot___generated_dot_snakepit__jupyter__pb2.HostToolCall.FromString,
+                _registered_method=True)
+        self.CallHostTool = channel.unary_unary(
+                '/snakepit.jupyter.v1.RunService/CallHostTool',
+                request_serializer=snakepit__jupyter_dot_codecs_dot___generated_dot_snakepit__jupyter__pb2.HostToolCall.SerializeToString,
+                response_deserializer=snakepit__jupyter_dot_codecs_dot___generated_dot_snakepit__jupyter__pb2.ExecuteReply.FromString,
+                _registered_method=True)
 
 
 class RunServiceServicer(object):
@@ -134,6 +144,21 @@ class RunServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def OfferHostTools(self, request_iterator, context):
+        """Offer functions of the client's own process to workers: the first message names them, later ones
+        add to them or answer. They are there for as long as this stream is open.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CallHostTool(self, request, context):
+        """Worker -> bridge: call such a function.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RunServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -176,6 +201,16 @@ def add_RunServiceServicer_to_server(servicer, server):
                     servicer.GetStatus,
                     request_deserializer=snakepit__jupyter_dot_codecs_dot___generated_dot_snakepit__jupyter__pb2.GetStatusRequest.FromString,
                     response_serializer=snakepit__jupyter_dot_codecs_dot___generated_dot_snakepit__jupyter__pb2.GetStatusReply.SerializeToString,
+            ),
+            'OfferHostTools': grpc.stream_stream_rpc_method_handler(
+                    servicer.OfferHostTools,
+                    request_deserializer=snakepit__jupyter_dot_codecs_dot___generated_dot_snakepit__jupyter__pb2.HostToolOffer.FromString,
+                    response_serializer=snakepit__jupyter_dot_codecs_dot___generated_dot_snakepit__jupyter__pb2.HostToolCall.SerializeToString,
+            ),
+            'CallHostTool': grpc.unary_unary_rpc_method_handler(
+                    servicer.CallHostTool,
+                    request_deserializer=snakepit__jupyter_dot_codecs_dot___generated_dot_snakepit__jupyter__pb2.HostToolCall.FromString,
+                    response_serializer=snakepit__jupyter_dot_codecs_dot___generated_dot_snakepit__jupyter__pb2.ExecuteReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -395,6 +430,60 @@ class RunService(object):
             '/snakepit.jupyter.v1.RunService/GetStatus',
             snakepit__jupyter_dot_codecs_dot___generated_dot_snakepit__jupyter__pb2.GetStatusRequest.SerializeToString,
             snakepit__jupyter_dot_codecs_dot___generated_dot_snakepit__jupyter__pb2.GetStatusReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def OfferHostTools(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/snakepit.jupyter.v1.RunService/OfferHostTools',
+            snakepit__jupyter_dot_codecs_dot___generated_dot_snakepit__jupyter__pb2.HostToolOffer.SerializeToString,
+            snakepit__jupyter_dot_codecs_dot___generated_dot_snakepit__jupyter__pb2.HostToolCall.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CallHostTool(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/snakepit.jupyter.v1.RunService/CallHostTool',
+            snakepit__jupyter_dot_codecs_dot___generated_dot_snakepit__jupyter__pb2.HostToolCall.SerializeToString,
+            snakepit__jupyter_dot_codecs_dot___generated_dot_snakepit__jupyter__pb2.ExecuteReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -159,7 +159,39 @@ _RunServiceGetStatusType = typing_extensions.TypeVar(
     ],
 )
 
-class RunServiceStub(typing.Generic[_RunServiceExecuteType, _RunServiceStartRunType, _RunServiceSubscribeType, _RunServiceAcknowledgeType, _RunServiceGetRunType, _RunServiceCancelType, _RunServiceCloseSessionType, _RunServiceGetStatusType]):
+_RunServiceOfferHostToolsType = typing_extensions.TypeVar(
+    '_RunServiceOfferHostToolsType',
+    grpc.StreamStreamMultiCallable[
+        snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.HostToolOffer,
+        snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.HostToolCall,
+    ],
+    grpc.aio.StreamStreamMultiCallable[
+        snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.HostToolOffer,
+        snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.HostToolCall,
+    ],
+    default=grpc.StreamStreamMultiCallable[
+        snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.HostToolOffer,
+        snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.HostToolCall,
+    ],
+)
+
+_RunServiceCallHostToolType = typing_extensions.TypeVar(
+    '_RunServiceCallHostToolType',
+    grpc.UnaryUnaryMultiCallable[
+        snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.HostToolCall,
+        snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.ExecuteReply,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.HostToolCall,
+        snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.ExecuteReply,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.HostToolCall,
+        snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.ExecuteReply,
+    ],
+)
+
+class RunServiceStub(typing.Generic[_RunServiceExecuteType, _RunServiceStartRunType, _RunServiceSubscribeType, _RunServiceAcknowledgeType, _RunServiceGetRunType, _RunServiceCancelType, _RunServiceCloseSessionType, _RunServiceGetStatusType, _RunServiceOfferHostToolsType, _RunServiceCallHostToolType]):
     """Client -> bridge."""
 
     @typing.overload
@@ -195,6 +227,14 @@ class RunServiceStub(typing.Generic[_RunServiceExecuteType, _RunServiceStartRunT
         grpc.UnaryUnaryMultiCallable[
             snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.GetStatusRequest,
             snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.GetStatusReply,
+        ],
+        grpc.StreamStreamMultiCallable[
+            snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.HostToolOffer,
+            snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.HostToolCall,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.HostToolCall,
+            snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.ExecuteReply,
         ],
     ], channel: grpc.Channel) -> None: ...
 
@@ -232,6 +272,14 @@ class RunServiceStub(typing.Generic[_RunServiceExecuteType, _RunServiceStartRunT
             snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.GetStatusRequest,
             snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.GetStatusReply,
         ],
+        grpc.aio.StreamStreamMultiCallable[
+            snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.HostToolOffer,
+            snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.HostToolCall,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.HostToolCall,
+            snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.ExecuteReply,
+        ],
     ], channel: grpc.aio.Channel) -> None: ...
 
     Execute: _RunServiceExecuteType
@@ -254,6 +302,14 @@ class RunServiceStub(typing.Generic[_RunServiceExecuteType, _RunServiceStartRunT
     CloseSession: _RunServiceCloseSessionType
 
     GetStatus: _RunServiceGetStatusType
+
+    OfferHostTools: _RunServiceOfferHostToolsType
+    """Offer functions of the client's own process to workers: the first message names them, later ones
+    add to them or answer. They are there for as long as this stream is open.
+    """
+
+    CallHostTool: _RunServiceCallHostToolType
+    """Worker -> bridge: call such a function."""
 
 RunServiceAsyncStub: typing_extensions.TypeAlias = RunServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
@@ -287,6 +343,14 @@ RunServiceAsyncStub: typing_extensions.TypeAlias = RunServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.GetStatusRequest,
         snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.GetStatusReply,
+    ],
+    grpc.aio.StreamStreamMultiCallable[
+        snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.HostToolOffer,
+        snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.HostToolCall,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.HostToolCall,
+        snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.ExecuteReply,
     ],
 ]
 
@@ -353,6 +417,24 @@ class RunServiceServicer(metaclass=abc.ABCMeta):
         request: snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.GetStatusRequest,
         context: _ServicerContext,
     ) -> typing.Union[snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.GetStatusReply, collections.abc.Awaitable[snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.GetStatusReply]]: ...
+
+    @abc.abstractmethod
+    def OfferHostTools(
+        self,
+        request_iterator: _MaybeAsyncIterator[snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.HostToolOffer],
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.HostToolCall], collections.abc.AsyncIterator[snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.HostToolCall]]:
+        """Offer functions of the client's own process to workers: the first message names them, later ones
+        add to them or answer. They are there for as long as this stream is open.
+        """
+
+    @abc.abstractmethod
+    def CallHostTool(
+        self,
+        request: snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.HostToolCall,
+        context: _ServicerContext,
+    ) -> typing.Union[snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.ExecuteReply, collections.abc.Awaitable[snakepit_jupyter.codecs._generated.snakepit_jupyter_pb2.ExecuteReply]]:
+        """Worker -> bridge: call such a function."""
 
 def add_RunServiceServicer_to_server(servicer: RunServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
 
