@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -26,7 +27,17 @@ def test_a_pool_size_that_cannot_be_is_refused(size: object) -> None:
     assert repr(size) in caught.value.message
 
 
-@pytest.mark.parametrize("name", ["worker_init_timeout", "cancel_grace", "kill_grace"])
+@pytest.mark.parametrize("name", ["max_sessions", "max_programs_per_session", "max_queued"])
+@pytest.mark.parametrize("value", [0, -1, 1_000_001, 2.0, "3", True, None])
+def test_a_limit_that_cannot_be_is_refused(name: str, value: object) -> None:
+    with pytest.raises(InvalidConfig, match=f"{name} is .*\nIt is a whole number from 1 to 1,000,000"):
+        Config(**{name: value})  # type: ignore[arg-type]
+
+
+SECONDS = ["worker_init_timeout", "cancel_grace", "kill_grace", "session_ttl", "host_tool_timeout"]
+
+
+@pytest.mark.parametrize("name", SECONDS)
 @pytest.mark.parametrize("value", [0, -1.0, float("inf"), float("nan"), "1", None, False])
 def test_seconds_that_cannot_be_are_refused(name: str, value: object) -> None:
     with pytest.raises(InvalidConfig, match=f"{name} is .*\nIt is a number of seconds above 0"):
@@ -37,3 +48,29 @@ def test_seconds_that_cannot_be_are_refused(name: str, value: object) -> None:
 def test_adapters_that_are_no_list_of_texts_are_refused(adapters: object) -> None:
     with pytest.raises(InvalidConfig, match="It is a list such as"):
         Config(adapters=adapters)  # type: ignore[arg-type]
+
+
+# Workers that are not ours.
+
+
+@pytest.mark.parametrize("adapter", ["pkg.mod.Class", "pkg.mod:Class"])
+def test_the_adapter_of_a_foreign_worker_is_named_as_snakepit_names_it(adapter: str) -> None:
+    assert Config(worker_command=("python", "x.py"), adapters=(adapter,)).peer_adapter == "pkg.mod.Class"
+
+
+def test_a_worker_command_may_be_a_list_with_a_path_and_travels_as_json() -> None:
+    config = Config(worker_command=["python", Path("/x/grpc_server.py")], adapters=("a.B",))  # type: ignore[arg-type]
+    assert config.worker_command == ("python", "/x/grpc_server.py")
+    assert Config.from_json(json.loads(json.dumps(config.as_json()))) == config
+
+
+@pytest.mark.parametrize("command", ["python x.py", b"python", None, 1, [1], ["python", ""], ["a\0b"], Path("x")])
+def test_a_worker_command_that_cannot_be_is_refused(command: object) -> None:
+    with pytest.raises(InvalidConfig, match=r"worker_command is .*\nIt is a list such as"):
+        Config(worker_command=command, adapters=("a.B",))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("adapters", [(), ("a.B", "c.D"), ("Class",), ("a..B",), ("a b.C",), ("",), ("a:b:C d",)])
+def test_a_foreign_worker_has_exactly_one_adapter(adapters: tuple[str, ...]) -> None:
+    with pytest.raises(InvalidConfig, match="With worker_command it is exactly one"):
+        Config(worker_command=("python", "x.py"), adapters=adapters)

@@ -1,17 +1,16 @@
-"""One worker of a pool: its process and the channel to it."""
+"""A worker as its pool sees it, of whatever kind: a process, the channel to it, and what is to be said of its end."""
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+import enum
+from abc import abstractmethod
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping
+from typing import Protocol
 
+from snakepit_jupyter.codecs._generated import snakepit_bridge_pb2 as bridge_pb
 from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2 as pb
-from snakepit_jupyter.codecs.protobuf import failure_from_pb, tool_from_pb
-from snakepit_jupyter.config import Config
 from snakepit_jupyter.errors import Failure
-from snakepit_jupyter.lifeline import Child, ChildFailed, describe_exit
-from snakepit_jupyter.messages import ToolInfo
-from snakepit_jupyter.transport.grpc import GrpcTransport
+from snakepit_jupyter.lifeline import Program, describe_exit
+from snakepit_jupyter.messages import Call, StopRung, ToolInfo
 
 # Each worker is one of several on the machine: its libraries should not start a thread per core.
 ENVIRONMENT: Mapping[str, str] = {
@@ -27,103 +26,129 @@ ENVIRONMENT: Mapping[str, str] = {
 
 # Seconds that a worker whose connection broke has to be gone.
 DYING = 2.0
+LINES_SHOWN = 20
+SLOW = "Try a larger worker_init_timeout if the machine is slow."
 
 
-class WorkerStartError(Exception):
-    """A worker could not be started; `failure` says why."""
+class NoWorker(Exception):
+    """A call gets no worker; `failure` says why."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
         self.failure = failure
 
 
-@dataclass(slots=True)
-class WorkerProcess:
-    """A worker that is ready for calls."""
-
-    worker_id: str
-    child: Child
-    transport: GrpcTransport
-    tools: tuple[ToolInfo, ...]
-    notices: tuple[str, ...]
+class WorkerStartError(NoWorker):
+    """A worker could not be started."""
 
     @classmethod
-    async def start(cls, worker_id: str, config: Config, directory: Path, token: str) -> "WorkerProcess":
-        """Start a process and wait until it is ready.
+    def saying(cls, message: str, hint: str = "") -> "WorkerStartError":
+        """The error with these words."""
+        return cls(Failure("worker_start_failed", f"no worker could be started: {message}", hint))
 
-        Raises:
-            WorkerStartError: if it is not.
-        """
-        address = f"unix:{directory / worker_id}.sock"
-        told = {
-            "address": address,
-            "token": token,
-            "adapters": list(config.adapters),
-            "sys_path": list(config.sys_path),
-        }
-        child = await Child.start("snakepit_jupyter.worker", [worker_id], told, environment=ENVIRONMENT)
-        try:
-            answer = await child.answer(config.worker_init_timeout)
-        except ChildFailed as error:
-            raise WorkerStartError(_start_failure(error)) from error
-        except asyncio.CancelledError:
-            child.kill()
-            raise
-        tools = (tool_from_pb(pb.Tool.FromString(bytes.fromhex(text))) for text in answer["tools"])
-        return cls(worker_id, child, GrpcTransport(address, token), tuple(tools), tuple(answer["notices"]))
+
+class Standing(enum.Enum):
+    """What its pool thinks of a worker that runs."""
+
+    SERVING = enum.auto()
+    LOST = enum.auto()  # it no longer answers
+    DISMISSED = enum.auto()  # we end it
+
+
+class Transport(Protocol):
+    """How a worker is reached."""
+
+    def stream(self, call: Call) -> AsyncGenerator[pb.CallUpdate, None]: ...
+    async def cancel(self, call_id: str, rung: StopRung, timeout: float) -> None: ...
+    async def close_session(self, session_id: str, timeout: float) -> int: ...
+    def telemetry(
+        self, controls: AsyncIterable[bridge_pb.TelemetryControl]
+    ) -> AsyncGenerator[bridge_pb.TelemetryEvent, None]: ...
+    async def aclose(self) -> None: ...
+
+
+class WorkerProcess(Protocol):
+    """A worker that is ready for calls.
+
+    Attributes:
+        worker_id: its name in the pool.
+        program: its process.
+        tools: what it offers, as far as it has said.
+        notices: what users are to be told once.
+        standing: whether it is good for further calls.
+        cause: what ended it, if that is known better than its exit says.
+    """
+
+    worker_id: str
+    program: Program
+    tools: tuple[ToolInfo, ...]
+    notices: tuple[str, ...]
+    standing: Standing
+    cause: str
+
+    @property
+    @abstractmethod
+    def transport(self) -> Transport:
+        """The channel to it."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """End it: politely, and after a grace by force."""
 
     @property
     def pid(self) -> int:
-        return self.child.pid
+        return self.program.pid
+
+    @property
+    def spent(self) -> bool:
+        """Whether it must be given no further call."""
+        return self.standing is not Standing.SERVING
+
+    @property
+    def dismissed(self) -> bool:
+        """Whether it is we who end it."""
+        return self.standing is Standing.DISMISSED
 
     async def ended(self) -> str:
         """Wait for the process's end; how it ended, in words. What it had started goes with it."""
-        code = await self.child.wait()
-        self.kill()
-        return describe_exit(code)
+        code = await self.program.wait()
+        self.program.kill()
+        return self.cause or describe_exit(code)
 
     def died_idle(self, ending: str) -> Failure:
         """What to tell callers if the workers keep ending before they have served a call."""
-        hint = _last_lines(self.child, "It wrote nothing before.")
+        hint = last_lines(self.program.tail)
         return Failure("worker_start_failed", f"the workers end before they serve a call, {ending}", hint)
 
     async def obituary(self) -> Failure:
         """What to tell the caller of a call whose worker no longer answers."""
+        self._move(Standing.LOST)
         try:
             async with asyncio.timeout(DYING):
                 ending = await self.ended()
         except TimeoutError:
-            self.kill()
+            self.program.kill()
             ending = "after it had stopped answering"
-        said = _last_lines(self.child, "It wrote nothing before.")
         return Failure(
             "worker_crashed",
             f"the worker {self.worker_id} (process {self.pid}) ended {ending} in the middle of the call",
-            f"{said}\nA new worker takes its place; state that this session had kept in it is lost.",
+            f"{last_lines(self.program.tail)}\n"
+            "A new worker takes its place; state that this session had kept in it is lost.",
             retryable=True,
         )
 
     def kill(self) -> None:
         """End it and all it has started, at once."""
-        self.child.kill()
+        self._move(Standing.DISMISSED)
+        self.program.kill()
 
-    async def stop(self, grace: float) -> None:
-        """End it: politely, and after `grace` seconds by force."""
-        await self.child.stop(grace)
-        await self.transport.aclose()
-
-
-def _start_failure(error: ChildFailed) -> Failure:
-    said = error.answer.get("failure")
-    if said:
-        cause = failure_from_pb(pb.Failure.FromString(bytes.fromhex(said)))
-        hint = "\n".join(filter(None, [cause.hint, cause.remote_traceback]))
-        return Failure("worker_start_failed", f"no worker could be started: {cause.message}", hint)
-    hint = _last_lines(error, "Try a larger worker_init_timeout if the machine is slow.")
-    return Failure("worker_start_failed", f"no worker could be started: {error}", hint)
+    def _move(self, standing: Standing) -> None:
+        """What was thought of it first stays."""
+        if self.standing is Standing.SERVING:
+            self.standing = standing
 
 
-def _last_lines(source: Child | ChildFailed, without: str) -> str:
+def last_lines(tail: str, without: str = "It wrote nothing before.") -> str:
     """The last lines that a process wrote, or what to say if it wrote none."""
-    lines = source.tail.strip().splitlines()[-20:]
+    lines = tail.strip().splitlines()[-LINES_SHOWN:]
     return "\n".join(["Its last lines:", *lines]) if lines else without

@@ -42,6 +42,7 @@ TRANSITIONS: Mapping[tuple[WorkerStatus, WorkerEvent], WorkerStatus] = {
     (WorkerStatus.BUSY, WorkerEvent.STOPPED): WorkerStatus.STOPPING,
     (WorkerStatus.BUSY, WorkerEvent.EXITED): WorkerStatus.GONE,
     (WorkerStatus.STOPPING, WorkerEvent.RELEASED): WorkerStatus.STOPPING,
+    (WorkerStatus.STOPPING, WorkerEvent.STOPPED): WorkerStatus.STOPPING,
     (WorkerStatus.STOPPING, WorkerEvent.ANSWERED): WorkerStatus.STOPPING,
     (WorkerStatus.STOPPING, WorkerEvent.EXITED): WorkerStatus.GONE,
 }
@@ -97,7 +98,14 @@ class Refuse:
     call_id: str
 
 
-Action = StartWorker | Assign | Refuse
+@dataclass(frozen=True, slots=True)
+class TurnAway:
+    """Too many calls wait already: tell the one that has just come."""
+
+    call_id: str
+
+
+Action = StartWorker | Assign | Refuse | TurnAway
 
 
 @dataclass(slots=True)
@@ -106,9 +114,11 @@ class PoolState:
 
     Args:
         size: how many workers there should be.
+        max_queued: how many calls may wait.
     """
 
     size: int
+    max_queued: int = 1_000
     workers: dict[str, Worker] = field(default_factory=dict)
     _waiting: "OrderedDict[str, str]" = field(default_factory=OrderedDict)
     _homes: dict[str, str] = field(default_factory=dict)
@@ -126,6 +136,10 @@ class PoolState:
         """Whether starting workers has failed too often in a row."""
         return self._failed_starts >= START_ATTEMPTS and not self.workers
 
+    def starting(self) -> set[str]:
+        """The workers that are not ready yet."""
+        return {worker.worker_id for worker in self.workers.values() if worker.status is WorkerStatus.STARTING}
+
     def opened(self) -> list[Action]:
         """The pool begins."""
         return list(self._fill())
@@ -136,7 +150,12 @@ class PoolState:
         return list(self._assign_waiting())
 
     def arrived(self, call_id: str, session_id: str) -> list[Action]:
-        """A call wants a worker: it gets its session's, else any free one, else its place in the queue."""
+        """A call wants a worker: it gets its session's, else any free one, else a place in the queue, if there is one.
+
+        Nobody waits while a worker is free: where the queue is full, no worker is.
+        """
+        if self.queued >= self.max_queued:
+            return [TurnAway(call_id)]
         self._waiting[call_id] = session_id
         return [*self.wanted(), *self._assign_waiting()]
 
@@ -150,12 +169,17 @@ class PoolState:
         """A waiting call was given up; it will not run."""
         self._waiting.pop(call_id, None)
 
-    def released(self, worker_id: str) -> list[Action]:
-        """A worker's call has ended."""
+    def released(self, worker_id: str, *, spent: bool = False) -> list[Action]:
+        """A worker's call has ended.
+
+        Args:
+            worker_id: whose.
+            spent: whether it is to get no further one, because it ends.
+        """
         worker = self.workers.get(worker_id)
         if worker is None:
             return []
-        worker.on(WorkerEvent.RELEASED)
+        worker.on(WorkerEvent.STOPPED if spent else WorkerEvent.RELEASED)
         worker.call_id = ""
         worker.calls += 1
         self._take_heart()
@@ -169,6 +193,11 @@ class PoolState:
         worker.on(WorkerEvent.EXITED)
         self._homes = {session: home for session, home in self._homes.items() if home != worker_id}
         return [*self._fill(), *self._refuse_waiting()]
+
+    @property
+    def closed(self) -> bool:
+        """Whether it ends."""
+        return self._closed
 
     def closing(self) -> None:
         """The pool ends: no worker is started any more, and those there are stop."""

@@ -20,7 +20,8 @@ class TokenCheck(grpc.aio.ServerInterceptor):  # type: ignore[misc,unused-ignore
 
     def __init__(self, token: str) -> None:
         self._expected = f"Bearer {token}".encode()
-        self._refusal: Any = grpc.unary_unary_rpc_method_handler(_refuse)
+        # Of the four kinds of handlers the one that answers without waiting for a message.
+        self._refusal: Any = grpc.stream_stream_rpc_method_handler(_refuse)
 
     async def intercept_service(
         self,
@@ -34,5 +35,5 @@ class TokenCheck(grpc.aio.ServerInterceptor):  # type: ignore[misc,unused-ignore
         return self._refusal
 
 
-async def _refuse(_request: Any, context: "grpc.aio.ServicerContext[Any, Any]") -> None:
+async def _refuse(_requests: Any, context: "grpc.aio.ServicerContext[Any, Any]") -> None:
     await context.abort(grpc.StatusCode.UNAUTHENTICATED, "this bridge wants its token")

@@ -1,18 +1,21 @@
 """How the bridge reaches a worker: WorkerService over gRPC, one channel for the worker's whole life."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable
 from typing import TypeVar
 
 import grpc
 import grpc.aio
 
+from snakepit_jupyter.codecs._generated import snakepit_bridge_pb2 as bridge_pb
 from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2 as pb
 from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2_grpc as pb_grpc
 from snakepit_jupyter.codecs.protobuf import RUNG_NUMBERS, call_to_pb
 from snakepit_jupyter.messages import Call, StopRung
 from snakepit_jupyter.transport.auth import bearer
+from snakepit_jupyter.transport.cancelled import task_is_cancelled
 from snakepit_jupyter.transport.options import CHANNEL_OPTIONS
+from snakepit_jupyter.transport.telemetry import TelemetryLine
 
 T = TypeVar("T")
 
@@ -33,6 +36,7 @@ class GrpcTransport:
         self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
         self._stub = pb_grpc.WorkerServiceStub(self._channel)
         self._metadata = bearer(token)
+        self._telemetry = TelemetryLine(self._channel, self._metadata)
         self._closed = False
 
     async def stream(self, call: Call) -> AsyncGenerator[pb.CallUpdate, None]:
@@ -62,14 +66,19 @@ class GrpcTransport:
         reply = await self._quietly(self._stub.CloseSession(request, metadata=self._metadata, timeout=timeout))
         return reply.closed if reply else 0
 
+    def telemetry(
+        self, controls: AsyncIterable[bridge_pb.TelemetryControl]
+    ) -> AsyncGenerator[bridge_pb.TelemetryEvent, None]:
+        """The worker's events; see `TelemetryLine`."""
+        return self._telemetry.events(controls)
+
     async def aclose(self) -> None:
         self._closed = True
         await self._channel.close()
 
     def _ended_by_closing(self) -> bool:
-        """Whether a CancelledError means a call and not our task: closing a channel ends its calls so."""
-        task = asyncio.current_task()
-        return self._closed and not (task and task.cancelling())
+        """Whether a CancelledError means a call and not our task."""
+        return self._closed and not task_is_cancelled()
 
     async def _quietly(self, rpc: Awaitable[T]) -> T | None:
         """A worker that has gone needs no asking any more."""

@@ -14,6 +14,7 @@ from snakepit_jupyter.pool.state import (
     Refuse,
     RefusedEvent,
     StartWorker,
+    TurnAway,
     Worker,
     WorkerEvent,
     WorkerStatus,
@@ -133,7 +134,67 @@ def test_a_call_that_was_withdrawn_is_never_assigned() -> None:
     assert pool.released("w1") == []
 
 
+def test_a_call_that_comes_when_too_many_wait_is_turned_away() -> None:
+    pool = PoolState(1, max_queued=2)
+    pool.opened()
+    assert pool.arrived("c1", "") == pool.arrived("c2", "") == []
+    assert pool.arrived("c3", "") == [TurnAway("c3")]
+    assert pool.queued == 2
+    assert pool.answered("w1") == [Assign("c1", "w1")]
+    assert pool.arrived("c4", "") == []
+    assert pool.arrived("c5", "") == [TurnAway("c5")]
+    pool.withdrawn("c2")
+    assert pool.arrived("c6", "") == []
+    assert pool.released("w1") == [Assign("c4", "w1")]
+
+
+def test_a_call_that_need_not_wait_is_never_turned_away() -> None:
+    pool = a_pool(2)
+    pool.max_queued = 1
+    assert pool.arrived("c1", "") == [Assign("c1", "w1")]
+    assert pool.arrived("c2", "") == [Assign("c2", "w2")]
+    assert pool.arrived("c3", "") == []
+    assert pool.arrived("c4", "") == [TurnAway("c4")]
+
+
 # Ends of workers.
+
+
+def test_a_worker_that_is_spent_gets_no_further_call_and_is_replaced_at_its_end() -> None:
+    pool = a_pool()
+    pool.arrived("c1", "mine")
+    pool.arrived("c2", "mine")
+    assert pool.released("w1", spent=True) == []
+    assert statuses(pool) == {"w1": "stopping"}
+    assert pool.workers["w1"].call_id == ""
+    assert pool.exited("w1") == [StartWorker("w2")]
+    assert pool.answered("w2") == [Assign("c2", "w2")]
+
+
+def test_a_worker_that_was_spent_is_no_failed_start() -> None:
+    pool = a_pool()
+    for number in range(1, 3 * START_ATTEMPTS):
+        worker_id = f"w{number}"
+        pool.arrived(f"c{number}", "")
+        pool.released(worker_id, spent=True)
+        assert pool.exited(worker_id) == [StartWorker(f"w{number + 1}")]
+        pool.answered(f"w{number + 1}")
+
+
+def test_a_pool_may_close_while_a_spent_worker_ends() -> None:
+    pool = a_pool()
+    pool.arrived("c1", "")
+    pool.released("w1", spent=True)
+    pool.closing()
+    assert statuses(pool) == {"w1": "stopping"}
+    assert pool.exited("w1") == []
+
+
+def test_the_workers_that_are_not_ready_yet_are_known() -> None:
+    pool = PoolState(3)
+    pool.opened()
+    pool.answered("w2")
+    assert pool.starting() == {"w1", "w3"}
 
 
 @pytest.mark.parametrize("busy", [False, True])
@@ -261,6 +322,9 @@ def test_a_pool_that_closes_starts_and_assigns_nothing() -> None:
 # Whatever happens.
 
 
+MOST_QUEUED = 4
+
+
 class AnyPool(RuleBasedStateMachine):
     """Events in any order, with a bookkeeping of its own beside the pool's."""
 
@@ -268,7 +332,7 @@ class AnyPool(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.pool = PoolState(3)
+        self.pool = PoolState(3, max_queued=MOST_QUEUED)
         self.closed = False
         self.starting: set[str] = set()
         self.ready: set[str] = set()
@@ -292,6 +356,10 @@ class AnyPool(RuleBasedStateMachine):
                     self.waiting.remove(call_id)
                     self.ready.remove(worker_id)
                     self.busy[worker_id] = call_id
+                case TurnAway(call_id):
+                    assert self.waiting.pop() == call_id, "the last that came"
+                    assert len(self.waiting) == MOST_QUEUED
+                    self.ended.add(call_id)
                 case Refuse(call_id):
                     self.waiting.remove(call_id)
                     self.ended.add(call_id)
@@ -325,10 +393,11 @@ class AnyPool(RuleBasedStateMachine):
     @rule(data=st.data())
     def a_call_ends(self, data: st.DataObject) -> None:
         worker_id = data.draw(st.sampled_from(sorted(self.busy)))
+        spent = data.draw(st.booleans())
         self.ended.add(self.busy.pop(worker_id))
-        if not self.closed:
+        if not self.closed and not spent:
             self.ready.add(worker_id)
-        self.perform(self.pool.released(worker_id))
+        self.perform(self.pool.released(worker_id, spent=spent))
 
     @precondition(lambda self: self.pool.workers)
     @rule(data=st.data())
@@ -363,6 +432,10 @@ class AnyPool(RuleBasedStateMachine):
     def every_worker_is_in_one_hand(self) -> None:
         known = {name: worker.call_id for name, worker in self.pool.workers.items() if worker.call_id}
         assert known == self.busy
+
+    @invariant()
+    def no_more_wait_than_may(self) -> None:
+        assert self.pool.queued <= MOST_QUEUED
 
     @invariant()
     def nobody_waits_while_a_worker_is_free(self) -> None:
