@@ -14,15 +14,19 @@ if TYPE_CHECKING:
     from snakepit_jupyter.client.aio import AsyncClient
     from snakepit_jupyter.client.calls import ToolReplaced
     from snakepit_jupyter.client.default import (
+        connect,
         execute,
         execute_in_session,
         execute_in_session_stream,
         execute_stream,
+        host_tool,
         list_tools,
+        register_host_tool,
         session,
         start,
         status,
         stop,
+        subscribe,
     )
     from snakepit_jupyter.client.run import Run
     from snakepit_jupyter.client.sync import Client, Session
@@ -55,7 +59,8 @@ if TYPE_CHECKING:
         WorkerStartFailed,
         WorkerTimeout,
     )
-    from snakepit_jupyter.worker.adapter import BaseAdapter, tool
+    from snakepit_jupyter.telemetry import Event
+    from snakepit_jupyter.worker.adapter import BaseAdapter, StreamChunk, tool
 
 __version__ = "0.1.0"
 
@@ -66,6 +71,7 @@ __all__ = [
     "BridgeStartFailed",
     "ChunksLost",
     "Client",
+    "Event",
     "GrpcUnavailable",
     "InvalidBinaryParameter",
     "InvalidConfig",
@@ -81,6 +87,7 @@ __all__ = [
     "SessionQuotaExceeded",
     "SessionWorkerUnavailable",
     "SnakepitError",
+    "StreamChunk",
     "StreamingNotSupported",
     "StreamingRequired",
     "ToolError",
@@ -93,16 +100,20 @@ __all__ = [
     "WorkerCrashed",
     "WorkerStartFailed",
     "WorkerTimeout",
+    "connect",
     "execute",
     "execute_in_session",
     "execute_in_session_stream",
     "execute_stream",
+    "host_tool",
     "list_tools",
     "load_ipython_extension",
+    "register_host_tool",
     "session",
     "start",
     "status",
     "stop",
+    "subscribe",
     "tool",
     "unload_ipython_extension",
 ]
@@ -111,19 +122,24 @@ _ELSEWHERE = {
     "client.aio": ("AsyncClient",),
     "client.calls": ("ToolReplaced",),
     "client.default": (
+        "connect",
         "execute",
         "execute_in_session",
         "execute_in_session_stream",
         "execute_stream",
+        "host_tool",
         "list_tools",
+        "register_host_tool",
         "session",
         "start",
         "status",
         "stop",
+        "subscribe",
     ),
     "client.run": ("Run",),
     "client.sync": ("Client", "Session"),
-    "worker.adapter": ("BaseAdapter", "tool"),
+    "telemetry": ("Event",),
+    "worker.adapter": ("BaseAdapter", "StreamChunk", "tool"),
 }
 _HOME = {name: module for module, names in _ELSEWHERE.items() for name in names}
 

@@ -1,12 +1,17 @@
 """The command `snakepit`: tools from a shell."""
 
 import argparse
+import asyncio
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from snakepit_jupyter import __version__, arguments, exact_json
+from snakepit_jupyter import __version__, arguments, values
+from snakepit_jupyter.client.calls import config_of
 from snakepit_jupyter.client.display import show_until_end
+from snakepit_jupyter.client.embedded import Listen
+from snakepit_jupyter.client.serving import serve
 from snakepit_jupyter.client.sync import Client
 from snakepit_jupyter.errors import RunStopped, SnakepitError, ToolError, UsageError
 
@@ -25,8 +30,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(words)
     try:
-        with Client(pool_size=options.pool_size, adapters=options.adapter or ()) as client:
-            options.do(client, options)
+        options.do(options)
     except KeyboardInterrupt:
         return INTERRUPTED
     except RunStopped as error:
@@ -49,20 +53,36 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(do=_run)
     tools = commands.add_parser("tools", help="list the tools and their arguments")
     tools.set_defaults(do=_tools)
-    for command in (run, tools):
+    serve = commands.add_parser("serve", help="run a bridge that other programs may reach")
+    serve.add_argument("--listen", required=True, metavar="unix:PATH|HOST:PORT", help="port 0 takes a free one")
+    serve.add_argument("--token-file", type=Path, metavar="PATH", help="where the token is put (a private directory)")
+    serve.add_argument(
+        "--tls-certificate", default="", metavar="PEM", help="needed unless only this machine can reach it"
+    )
+    serve.add_argument("--tls-key", default="", metavar="PEM", help="the certificate's key")
+    serve.set_defaults(do=_serve)
+    for command, workers in ((run, 1), (tools, 1), (serve, None)):
         command.add_argument("--adapter", action="append", metavar="MODULE:CLASS", help="an adapter of your own")
-        command.add_argument("--pool-size", type=int, default=1, metavar="N", help="number of workers (1)")
+        default = "1" if workers else "the number of cores, at most 4"
+        command.add_argument(
+            "--pool-size", type=int, default=workers, metavar="N", help=f"number of workers ({default})"
+        )
     return parser
 
 
-def _run(client: Client, options: argparse.Namespace) -> None:
-    given = arguments.from_words(options.words)
-    streaming = {tool.name: tool.streaming for tool in client.list_tools()}
-    if streaming.get(options.tool):
-        result = _stream(client, options, given)
-    else:
-        result = client.execute(options.tool, given, options.timeout)
-    sys.stdout.write(exact_json.encode(result).decode() + "\n")
+def _run(options: argparse.Namespace) -> None:
+    with _client(options) as client:
+        given = arguments.from_words(options.words)
+        streaming = {tool.name: tool.streaming for tool in client.list_tools()}
+        if streaming.get(options.tool):
+            result = _stream(client, options, given)
+        else:
+            result = client.execute(options.tool, given, options.timeout)
+    sys.stdout.write(values.encode_plain(result).data.decode("utf-8", "replace") + "\n")
+
+
+def _client(options: argparse.Namespace) -> Client:
+    return Client(pool_size=options.pool_size, adapters=options.adapter or ())
 
 
 def _stream(client: Client, options: argparse.Namespace, given: dict[str, Any]) -> dict[str, Any]:
@@ -70,9 +90,21 @@ def _stream(client: Client, options: argparse.Namespace, given: dict[str, Any]) 
     return show_until_end(run)
 
 
-def _tools(client: Client, options: argparse.Namespace) -> None:
-    for tool in client.list_tools():
-        sys.stdout.write(f"{tool}\n    {tool.description}\n")
+def _tools(options: argparse.Namespace) -> None:
+    with _client(options) as client:
+        for tool in client.list_tools():
+            sys.stdout.write(f"{tool}\n    {tool.description}\n")
+
+
+def _serve(options: argparse.Namespace) -> None:
+    config = config_of(options.pool_size, options.adapter, {})
+    listen = Listen(options.listen, options.tls_certificate, options.tls_key)
+    asyncio.run(serve(config, listen, options.token_file, _line))
+
+
+def _line(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def _say(error: SnakepitError, code: int) -> int:

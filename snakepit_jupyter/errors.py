@@ -34,6 +34,7 @@ a retry makes sense (`retryable`), and what to do (`hint`, by default the class'
 has its traceback instead).
 """
 
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -343,3 +344,36 @@ def error_from(failure: Failure) -> SnakepitError:
         error.remote_type = failure.remote_type
         error.remote_traceback = failure.remote_traceback
     return error
+
+
+def describe(error: BaseException, ours: str) -> Failure:
+    """An exception as a failure: our own as they are, any other with its type and traceback.
+
+    Args:
+        error: the exception.
+        ours: a module or package; its frames at the beginning of the traceback are left out: they are always the same.
+    """
+    if isinstance(error, SnakepitError):
+        return error.failure()
+    kind = type(error).__name__
+    text = _text_of(error)
+    return Failure(
+        code="tool_error",
+        message=f"{kind}: {text}" if text else kind,
+        remote_type=kind,
+        remote_traceback="".join(traceback.format_exception(_without_frames(error, ours))),
+    )
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return "(its text cannot be made)"
+
+
+def _without_frames(error: BaseException, ours: str) -> BaseException:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith(ours):
+        trace = trace.tb_next
+    return error.with_traceback(trace or error.__traceback__)

@@ -12,7 +12,19 @@ import pytest
 import snakepit_jupyter
 
 PACKAGE = Path(snakepit_jupyter.__file__).parent
-VOCABULARY = {"messages", "errors", "config", "exact_json", "values", "lifeline", "notebook", "arguments"}
+VOCABULARY = {
+    "messages",
+    "errors",
+    "config",
+    "exact_json",
+    "values",
+    "telemetry",
+    "redaction",
+    "tracing",
+    "lifeline",
+    "notebook",
+    "arguments",
+}
 OF_BOTH_ENDS = {"transport.auth", "transport.options"}
 
 # What a layer may import besides itself. A name stands for the module and all below it.
@@ -27,7 +39,8 @@ ALLOWED: dict[str, set[str]] = {
     "views": VOCABULARY,
     "client": {"views", "codecs"} | OF_BOTH_ENDS | VOCABULARY,
     "magics": {"client"} | VOCABULARY,
-    "cli": {"client"} | VOCABULARY,
+    "scaffold": VOCABULARY,
+    "cli": {"client", "scaffold"} | VOCABULARY,
 }
 # The package's own face loads its names at their first use, from wherever they are.
 FREE = {""}
@@ -140,6 +153,7 @@ def test_the_public_names_are_these() -> None:
         "BridgeStartFailed",
         "ChunksLost",
         "Client",
+        "Event",
         "GrpcUnavailable",
         "InvalidBinaryParameter",
         "InvalidConfig",
@@ -155,6 +169,7 @@ def test_the_public_names_are_these() -> None:
         "SessionQuotaExceeded",
         "SessionWorkerUnavailable",
         "SnakepitError",
+        "StreamChunk",
         "StreamingNotSupported",
         "StreamingRequired",
         "ToolError",
@@ -167,16 +182,20 @@ def test_the_public_names_are_these() -> None:
         "WorkerCrashed",
         "WorkerStartFailed",
         "WorkerTimeout",
+        "connect",
         "execute",
         "execute_in_session",
         "execute_in_session_stream",
         "execute_stream",
+        "host_tool",
         "list_tools",
         "load_ipython_extension",
+        "register_host_tool",
         "session",
         "start",
         "status",
         "stop",
+        "subscribe",
         "tool",
         "unload_ipython_extension",
     ]

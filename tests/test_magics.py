@@ -31,7 +31,7 @@ TRAINING = "model_config = {}\ntraining_config = {}\ndataset_path = '/no/such/fi
         ("%%snakepit_stream 'count\n", "UsageError", "Close every quotation mark."),
         ("%%snakepit_stream noted_count\ncount = 1", "InvalidParameter", "needs the arguments 'size', 'note'"),
         ("%%snakepit_stream count\ncuont = 1", "InvalidParameter", "Did you mean 'count'?"),
-        ("%%snakepit_stream count\ncount = 'three'", "InvalidParameter", "expected int, got str ('three')"),
+        ("%%snakepit_stream count\ncount = 'three'", "InvalidParameter", "expected int, got str"),
         ("%%snakepit_stream count\nthis is no Python", "InvalidParameter", "line 1 of the cell's body is no Python"),
         ("%%snakepit_stream count\ncount = 1 / 0", "InvalidParameter", "raised ZeroDivisionError"),
         ("%%snakepit_stream count\ncount = object()", "UnserializableValue", "this value cannot be sent"),

@@ -23,6 +23,16 @@ def eventually(condition: Callable[[], T], within: float = 10.0) -> T:
     return value
 
 
+def came_to_rest(value: Callable[[], int], samples: int = 30) -> int:
+    """The value, if it does not change while it is looked at for a while; else 0."""
+    seen = value()
+    for _ in range(samples):
+        threading.Event().wait(STEP)
+        if value() != seen:
+            return 0
+    return seen
+
+
 def written(path: Path, within: float = 10.0) -> str:
     """The text of a file, as soon as somebody has written it."""
     return eventually(lambda: path.exists() and path.read_text(), within) or ""

@@ -4,12 +4,16 @@ import asyncio
 import difflib
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
+from snakepit_jupyter.bridge import log
+from snakepit_jupyter.bridge.host_tools import HostTools
+from snakepit_jupyter.bridge.registry import Registry
 from snakepit_jupyter.bridge.run import BridgeRun
+from snakepit_jupyter.bridge.sessions import Session, Sessions
+from snakepit_jupyter.bridge.telemetry import Hub
 from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2 as pb
 from snakepit_jupyter.codecs.protobuf import run_state_from_pb
 from snakepit_jupyter.config import Config
@@ -34,12 +38,17 @@ class Bridge:
 
     Args:
         pool: the workers.
-        config: the graces of stopping.
+        config: the graces of stopping, and how much of everything there may be.
+        hub: who hears of it.
     """
 
-    def __init__(self, pool: LocalPool, config: Config) -> None:
+    def __init__(self, pool: LocalPool, config: Config, hub: Hub) -> None:
         self._pool = pool
         self._config = config
+        self.hub = hub
+        self.sessions = Sessions(config.max_sessions, config.session_ttl)
+        self.registry = Registry(config.max_programs_per_session)
+        self.host_tools = HostTools(config.host_tool_timeout)
         self._runs: OrderedDict[str, BridgeRun] = OrderedDict()
         self._calls: dict[str, BridgeRun] = {}
         self._opened = time.monotonic()
@@ -50,14 +59,17 @@ class Bridge:
         Raises:
             SnakepitError: if the tool cannot be called so, or no worker can be started.
         """
+        log.call(call)
+        call = self._in_its_session(call)
         await self._look_up(call)
-        run = BridgeRun(call, self._pool, self._config)
+        run = BridgeRun(call, self._pool, self._config, self.hub)
         self._calls[call.call_id] = run
         try:
             await run.ended()
         finally:
             run.stop("its caller went away")
             del self._calls[call.call_id]
+            self._touch(call.session_id)
         return run
 
     async def start_run(self, call: Call, *, held: bool) -> BridgeRun:
@@ -67,9 +79,11 @@ class Bridge:
             SnakepitError: if the tool cannot be called so, or no worker can be started.
         """
         if call.call_id not in self._runs:
+            log.call(call)
+            call = self._in_its_session(call)
             await self._look_up(call)
         if call.call_id not in self._runs:
-            self._runs[call.call_id] = BridgeRun(call, self._pool, self._config, held)
+            self._runs[call.call_id] = BridgeRun(call, self._pool, self._config, self.hub, held)
             self._forget_oldest()
         return self._runs[call.call_id]
 
@@ -120,9 +134,52 @@ class Bridge:
         run.stop(reason)
         return True
 
-    async def close_session(self, session_id: str) -> int:
-        """Clean up what a session left on the workers."""
+    async def close_session(self, session_id: str, *, expired: bool = False) -> int:
+        """End a session: what it left on the workers is cleaned up, and its registered tools are forgotten."""
+        self.forget_session(session_id, expired=expired)
         return await self._pool.close_session(session_id)
+
+    def forget_session(self, session_id: str, *, expired: bool = False) -> None:
+        """Forget what the bridge itself knows of a session."""
+        self.registry.forget(session_id)
+        if session_id in self.sessions:
+            age = time.time() - self.sessions.get(session_id).created_at
+            self.sessions.close(session_id)
+            self.hub.session_stopped(session_id, age, expired=expired)
+
+    def open_session(self, session_id: str, metadata: Mapping[str, str] | None = None) -> Session:
+        """The session of that id, opened if there is none.
+
+        Raises:
+            InvalidParameter: if the id is none.
+            SessionQuotaExceeded: if there are as many as there may be.
+        """
+        session, is_new = self.sessions.open(session_id, time.monotonic(), metadata)
+        if is_new:
+            self.hub.session_started(session_id)
+        return session
+
+    async def close_expired_sessions(self) -> None:
+        """End the sessions that nobody has used for too long. One that a call goes on in is in use."""
+        for run in (*self._runs.values(), *self._calls.values()):
+            if not run.status.ended:
+                self._touch(run.call.session_id)
+        for session_id in self.sessions.expired(time.monotonic()):
+            await self.close_session(session_id, expired=True)
+
+    def client_of(self, call_id: str) -> str:
+        """The client whose run or call that is; "" if there is none of that id."""
+        run = self._runs.get(call_id) or self._calls.get(call_id)
+        return run.call.client_id if run else ""
+
+    def _in_its_session(self, call: Call) -> Call:
+        """The call with what is known of its session, which its first call opens."""
+        if not call.session_id:
+            return call
+        return replace(call, session_metadata=self.open_session(call.session_id).metadata)
+
+    def _touch(self, session_id: str) -> None:
+        self.sessions.touch(session_id, time.monotonic())
 
     async def status(self) -> Status:
         """A snapshot of everything, once there is a worker or it is known why not."""
@@ -139,14 +196,12 @@ class Bridge:
             failure=self._pool.start_failure,
         )
 
-    async def _look_up(self, call: Call) -> ToolInfo:
-        try:
-            await self._pool.usable()
-        except WorkerStartError as error:
-            raise error_from(error.failure) from error
-        tool = self._pool.tools.get(call.tool)
+    async def _look_up(self, call: Call) -> None:
+        tool = await self.find_tool(call.tool)
         if tool is None:
-            raise self._tool_not_found(call.tool)
+            if self._pool.tools_are_known:
+                raise self._tool_not_found(call.tool)
+            return  # a peer's worker names its tools at the first call, and will say if it has none of that name
         if call.streaming and not tool.streaming:
             raise StreamingNotSupported(
                 f"the tool {tool.name!r} gives one result and does not stream",
@@ -157,8 +212,33 @@ class Bridge:
                 f"the tool {tool.name!r} streams its results",
                 hint=f"Call it with execute_stream({tool.name!r}, …) or %%snakepit_stream {tool.name}.",
             )
-        tool.check_names(call.argument_names)
-        return tool
+        if self._pool.tools_are_known:
+            tool.check_names(call.argument_names)
+
+    async def find_tool(self, name: str) -> ToolInfo | None:
+        """The workers' tool of that name, once there is a worker.
+
+        Raises:
+            SnakepitError: if no worker can be started.
+        """
+        try:
+            await self._pool.usable()
+        except WorkerStartError as error:
+            raise error_from(error.failure) from error
+        return self._pool.tools.get(name)
+
+    @property
+    def tools_are_known(self) -> bool:
+        """Whether the workers have said which tools they have; a peer's says it at its first call."""
+        return self._pool.tools_are_known
+
+    def learn(self, tools: Iterable[ToolInfo]) -> None:
+        """A peer's worker has said which tools it has."""
+        self._pool.learn(tools)
+
+    def has_worker(self, worker_id: str) -> bool:
+        """Whether a worker of that id is there."""
+        return any(worker.worker_id == worker_id for worker in self._pool.workers())
 
     def _tool_not_found(self, name: str) -> ToolNotFound:
         near = difflib.get_close_matches(name, self._pool.tools, n=1)
@@ -178,20 +258,3 @@ class Bridge:
 
 def _with_tool(worker: WorkerInfo, tools_of: Mapping[str, str]) -> WorkerInfo:
     return replace(worker, tool=tools_of.get(worker.call_id, ""))
-
-
-@asynccontextmanager
-async def open_bridge(config: Config, directory: Path, token: str) -> AsyncIterator[Bridge]:
-    """A bridge with a pool of local workers, for as long as the block is entered.
-
-    Args:
-        config: its settings.
-        directory: a private directory for the workers' sockets.
-        token: the secret that the workers want.
-    """
-    pool = LocalPool(config, directory, token)
-    pool.open()
-    try:
-        yield Bridge(pool, config)
-    finally:
-        await pool.aclose()

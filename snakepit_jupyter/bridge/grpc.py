@@ -1,51 +1,57 @@
-"""The bridge's face: RunService over gRPC. Translation only."""
+"""The bridge's face to its clients and workers: RunService over gRPC. Translation only."""
 
 from collections.abc import AsyncIterator
 from typing import Any
 
-import grpc.aio
-
+from snakepit_jupyter import redaction
 from snakepit_jupyter.bridge.bridge import Bridge
 from snakepit_jupyter.bridge.run import BridgeRun
 from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2 as pb
 from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2_grpc as pb_grpc
-from snakepit_jupyter.codecs.protobuf import call_from_pb, failure_to_pb, status_to_pb
+from snakepit_jupyter.codecs.protobuf import call_from_pb, failure_from_pb, failure_to_pb, status_to_pb
 from snakepit_jupyter.errors import SnakepitError
 from snakepit_jupyter.messages import RunStatus
-from snakepit_jupyter.transport.auth import TokenCheck
-from snakepit_jupyter.transport.options import CHANNEL_OPTIONS
 
 # A plain call's answer carries at most so many of the last groups of lines the tool printed.
 MOST_OUTPUT = 1000
 
 
 class RunService(pb_grpc.RunServiceServicer):
-    """Clients' requests, handed to the bridge. Failures are answers, not statuses."""
+    """Clients' requests, handed to the bridge. Failures are answers, not statuses.
 
-    def __init__(self, bridge: Bridge) -> None:
+    Args:
+        bridge: what does the work.
+        outward: whether what is said here leaves the machine.
+    """
+
+    def __init__(self, bridge: Bridge, *, outward: bool = False) -> None:
         self._bridge = bridge
+        self._outward = outward
 
     async def Execute(self, request: pb.ToolCall, context: Any) -> pb.ExecuteReply:
         try:
             run = await self._bridge.execute(call_from_pb(request))
         except SnakepitError as error:
-            return pb.ExecuteReply(failure=failure_to_pb(error.failure()))
-        return _execute_reply(run)
+            return pb.ExecuteReply(failure=self._said(error))
+        reply = execute_reply(run)
+        self._redact(reply)
+        return reply
 
     async def StartRun(self, request: pb.StartRunRequest, context: Any) -> pb.StartRunReply:
         try:
             run = await self._bridge.start_run(call_from_pb(request.call), held=request.held)
         except SnakepitError as error:
-            return pb.StartRunReply(failure=failure_to_pb(error.failure()))
-        return pb.StartRunReply(state=run.state)
+            return pb.StartRunReply(failure=self._said(error))
+        return pb.StartRunReply(state=self._state(run))
 
     async def Subscribe(self, request: pb.SubscribeRequest, context: Any) -> AsyncIterator[pb.RunUpdate]:
         try:
             run = self._bridge.run(request.run_id)
         except SnakepitError as error:
-            yield pb.RunUpdate(failure=failure_to_pb(error.failure()))
+            yield pb.RunUpdate(failure=self._said(error))
             return
         async for update in self._bridge.read(run, max(1, request.from_seq), request.min_interval):
+            self._redact(update.state)
             yield update
 
     async def Acknowledge(self, request: pb.AcknowledgeRequest, context: Any) -> pb.AcknowledgeReply:
@@ -63,10 +69,10 @@ class RunService(pb_grpc.RunServiceServicer):
         try:
             run = self._bridge.run(request.run_id)
         except SnakepitError as error:
-            return pb.GetRunReply(failure=failure_to_pb(error.failure()))
+            return pb.GetRunReply(failure=self._said(error))
         if request.wait:
             await run.ended()
-        return pb.GetRunReply(state=run.state)
+        return pb.GetRunReply(state=self._state(run))
 
     async def Cancel(self, request: pb.CancelRequest, context: Any) -> pb.CancelReply:
         return pb.CancelReply(known=self._bridge.cancel(request.run_id, request.reason))
@@ -75,10 +81,36 @@ class RunService(pb_grpc.RunServiceServicer):
         return pb.CloseSessionReply(closed=await self._bridge.close_session(request.session_id))
 
     async def GetStatus(self, request: pb.GetStatusRequest, context: Any) -> pb.GetStatusReply:
-        return status_to_pb(await self._bridge.status())
+        status = status_to_pb(await self._bridge.status())
+        for run in status.runs:
+            self._redact(run)
+        return status
+
+    async def OfferHostTools(
+        self, request_iterator: AsyncIterator[pb.HostToolOffer], context: Any
+    ) -> AsyncIterator[pb.HostToolCall]:
+        async for call in self._bridge.host_tools.serve(aiter(request_iterator)):
+            yield call
+
+    async def CallHostTool(self, request: pb.HostToolCall, context: Any) -> pb.ExecuteReply:
+        return await self._bridge.host_tools.call(request, self._bridge.client_of(request.caller))
+
+    def _said(self, error: SnakepitError) -> pb.Failure:
+        failure = error.failure()
+        return failure_to_pb(redaction.outward(failure) if self._outward else failure)
+
+    def _state(self, run: BridgeRun) -> pb.RunState:
+        state = run.state
+        self._redact(state)
+        return state
+
+    def _redact(self, message: pb.RunState | pb.ExecuteReply) -> None:
+        if self._outward and message.HasField("failure"):
+            message.failure.CopyFrom(failure_to_pb(redaction.outward(failure_from_pb(message.failure))))
 
 
-def _execute_reply(run: BridgeRun) -> pb.ExecuteReply:
+def execute_reply(run: BridgeRun) -> pb.ExecuteReply:
+    """What a plain call that has ended gave."""
     state = run.state
     reply = pb.ExecuteReply(
         duration=state.elapsed,
@@ -92,12 +124,3 @@ def _execute_reply(run: BridgeRun) -> pb.ExecuteReply:
     else:
         reply.failure.CopyFrom(state.failure)
     return reply
-
-
-async def serve(bridge: Bridge, address: str, token: str) -> grpc.aio.Server:
-    """A server that listens on `address` and wants `token` from its callers."""
-    server = grpc.aio.server(interceptors=[TokenCheck(token)], options=CHANNEL_OPTIONS)
-    pb_grpc.add_RunServiceServicer_to_server(RunService(bridge), server)
-    server.add_insecure_port(address)
-    await server.start()
-    return server

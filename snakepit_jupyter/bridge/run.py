@@ -7,16 +7,18 @@ whose chunks are what the tool printed and whose end holds the result.
 import asyncio
 import contextlib
 import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from snakepit_jupyter.bridge.runlog import RunLog
+from snakepit_jupyter.bridge.telemetry import Hub
 from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2 as pb
 from snakepit_jupyter.codecs.protobuf import failure_from_pb, failure_to_pb, run_state_to_pb
 from snakepit_jupyter.config import Config
 from snakepit_jupyter.errors import Failure
 from snakepit_jupyter.messages import Call, RunState, RunStatus, StopRung
 from snakepit_jupyter.pool.local import LocalPool
-from snakepit_jupyter.pool.process import WorkerProcess, WorkerStartError
+from snakepit_jupyter.pool.process import NoWorker, WorkerProcess
 from snakepit_jupyter.transport.grpc import ConnectionLost
 
 DEADLINE = "deadline"
@@ -30,17 +32,20 @@ class BridgeRun:
         call: what was asked for.
         pool: who does it.
         config: the graces of stopping.
+        hub: who hears of its beginning and end.
         held: whether its owner holds it back.
     """
 
     call: Call
     pool: LocalPool
     config: Config
+    hub: Hub
     held: bool = False
     status: RunStatus = RunStatus.QUEUED
     failure: Failure | None = None
     end: pb.CallEnd | None = None
     final: pb.Chunk | None = None
+    data_chunks: int = 0
     log: RunLog = field(init=False)
     version: int = 0
     _worker: WorkerProcess | None = None
@@ -100,7 +105,7 @@ class BridgeRun:
             self._conclude(await self._work())
         except asyncio.CancelledError:  # it was stopped while it waited for a worker
             self._conclude(pb.CallEnd(outcome=pb.OUTCOME_STOPPED))
-        except WorkerStartError as error:
+        except NoWorker as error:
             self._fail(error.failure)
         finally:
             deadline.cancel()
@@ -115,6 +120,7 @@ class BridgeRun:
         async with self.pool.worker(self.call) as worker:
             self._worker = worker
             self._move(RunStatus.RUNNING)
+            self.hub.call_started(self.call, worker.worker_id, self._age)
             try:
                 return await self._relay(worker)
             except ConnectionLost:
@@ -132,25 +138,47 @@ class BridgeRun:
         raise ConnectionLost("the stream ended without an end")
 
     def _add(self, update: pb.CallUpdate) -> None:
-        if update.chunks:
-            # After a final chunk come no data, but what the tool still prints may be in the same group.
-            newest = next((chunk for chunk in reversed(update.chunks) if chunk.kind == pb.CHUNK_KIND_DATA), None)
-            if newest is not None and newest.is_final:
-                self._decorate(newest)
-                self.final = newest
-            self.log.extend(update.chunks)
+        """Take a group of chunks. After a final one come no data, but what the tool still prints."""
+        chunks: Sequence[pb.Chunk] = update.chunks
+        if self.final is not None or any(chunk.is_final for chunk in chunks):
+            chunks = list(self._up_to_final(chunks))
+        if chunks:
+            self.log.extend(chunks)
+            self.data_chunks += sum(chunk.kind == pb.CHUNK_KIND_DATA for chunk in chunks)
 
-    def _decorate(self, final: pb.Chunk) -> None:
-        """What upstream's bridge says in a final chunk; what the tool said there stays."""
+    def _up_to_final(self, chunks: Iterable[pb.Chunk]) -> Iterator[pb.Chunk]:
+        for chunk in chunks:
+            if chunk.kind != pb.CHUNK_KIND_DATA:
+                yield chunk
+            elif self.final is None:
+                if chunk.is_final:
+                    self._finalize(chunk)
+                yield chunk
+
+    def _finalize(self, final: pb.Chunk) -> None:
+        """Upstream's bridge says this in a final chunk; what the tool said there stays."""
+        for key, value in self._final_metadata().items():
+            if key not in final.metadata:
+                final.metadata[key] = value
+        self.final = final
+
+    def _final_metadata(self) -> dict[str, str]:
         assert self._worker is not None
-        said = {
+        return {
             "execution_time_ms": str(round(self._age * 1000)),
             "tool_type": "remote",
             "worker_id": self._worker.worker_id,
         }
-        for key, value in said.items():
-            if key not in final.metadata:
-                final.metadata[key] = value
+
+    def _add_synthetic_final(self) -> None:
+        """A peer's tool has ended without a final chunk: readers get one all the same."""
+        metadata = {
+            **self._final_metadata(),
+            "synthetic_final": "true",
+            "chunks_sent": str(self.data_chunks),
+        }
+        self.final = pb.Chunk(is_final=True, metadata=metadata)
+        self.log.extend([self.final])
 
     async def _lost(self, worker: WorkerProcess) -> pb.CallEnd:
         failure = await worker.obituary()
@@ -163,6 +191,8 @@ class BridgeRun:
     def _conclude(self, end: pb.CallEnd) -> None:
         if end.outcome == pb.OUTCOME_DONE:
             self.end = end
+            if self.call.streaming and self.final is None:
+                self._add_synthetic_final()
             self._finish(RunStatus.DONE)
         elif end.outcome == pb.OUTCOME_STOPPED:
             self._finish_stopped()
@@ -194,6 +224,9 @@ class BridgeRun:
         self._elapsed = self._age
         self._move(status)
         self.log.close()
+        worker_id = self._worker.worker_id if self._worker else ""
+        code = self.failure.code if self.failure else ""
+        self.hub.call_ended(self.call, worker_id, status, self._elapsed, self.data_chunks, code)
         if self._stopper:
             self._stopper.cancel()
 

@@ -1,6 +1,7 @@
 """The client for asyncio programs and cells that await: the same calls as in `sync`, awaited."""
 
 from collections.abc import Coroutine, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -8,21 +9,29 @@ from snakepit_jupyter.client.calls import (
     CALL_TIMEOUT,
     STREAM_TIMEOUT,
     Arguments,
+    Binary,
     Callback,
     abandoned_if_interrupted,
     by_name,
     config_of,
+    host_tool,
     new_session_id,
     outcome_of,
     print_text,
+    remote_of,
     say,
     settle,
     wanted,
 )
 from snakepit_jupyter.client.core import Core, make_call
+from snakepit_jupyter.client.host_tools import Function
 from snakepit_jupyter.client.portal import portal
 from snakepit_jupyter.client.run import Run
+from snakepit_jupyter.client.telemetry import Callback as EventCallback
+from snakepit_jupyter.client.telemetry import Subscription
+from snakepit_jupyter.config import Config
 from snakepit_jupyter.messages import Status, ToolInfo
+from snakepit_jupyter.tracing import client_span
 
 T = TypeVar("T")
 
@@ -34,7 +43,7 @@ class AsyncClient:
         pool_size: number of workers; by default as many as there are cores, at most 4.
         adapters: adapters of one's own, each "package.module:Class", beside the built-in ones.
         session_id: the session of calls that name none; by default the notebook's own.
-        settings: `worker_init_timeout`, `cancel_grace`, `kill_grace`, in seconds (see `Config`).
+        settings: any other setting of `Config`.
     """
 
     def __init__(
@@ -43,12 +52,28 @@ class AsyncClient:
         pool_size: int | None = None,
         adapters: Sequence[str] = (),
         session_id: str | None = None,
-        **settings: float,
+        **settings: Any,
     ) -> None:
         self._core = Core(config_of(pool_size, adapters, settings), session_id)
 
+    @classmethod
+    async def connect(
+        cls,
+        address: str,
+        token: str | None = None,
+        *,
+        token_file: str | Path | None = None,
+        certificate: str | Path | None = None,
+        session_id: str | None = None,
+    ) -> Self:
+        """A client of a bridge that somebody else runs. Arguments and errors as `Client.connect`."""
+        client = cls(session_id=session_id)
+        client._core = Core(Config(), session_id, remote_of(address, token, token_file, certificate))
+        await client.status()
+        return client
+
     async def start(
-        self, pool_size: int | None = None, adapters: Sequence[str] | None = None, **settings: float
+        self, pool_size: int | None = None, adapters: Sequence[str] | None = None, **settings: Any
     ) -> Status:
         """Start the bridge now and wait for its first worker. Arguments and errors as `Client.start`."""
         return say(await self._cross(self._core.start(wanted(self._core, pool_size, adapters, settings))))
@@ -57,9 +82,18 @@ class AsyncClient:
         """Stop the bridge and its workers; running calls are interrupted and clean up."""
         await self._cross(self._core.stop())
 
-    async def execute(self, command: str, args: Arguments | None = None, timeout: float | None = CALL_TIMEOUT) -> Any:
+    async def execute(
+        self,
+        command: str,
+        args: Arguments | None = None,
+        timeout: float | None = CALL_TIMEOUT,
+        *,
+        binary_parameters: Binary | None = None,
+    ) -> Any:
         """Call a tool and await its result. Arguments and errors as `Client.execute`; cancelling stops the call."""
-        return await self.execute_in_session(self._core.session_id, command, args, timeout)
+        return await self.execute_in_session(
+            self._core.session_id, command, args, timeout, binary_parameters=binary_parameters
+        )
 
     async def execute_in_session(
         self,
@@ -67,11 +101,14 @@ class AsyncClient:
         command: str,
         args: Arguments | None = None,
         timeout: float | None = CALL_TIMEOUT,
+        *,
+        binary_parameters: Binary | None = None,
     ) -> Any:
         """The same in a session of that id."""
-        call = make_call(command, args, session_id=session_id, streaming=False, timeout=timeout)
+        call = make_call(command, args, binary_parameters, session_id=session_id, streaming=False, timeout=timeout)
         await self._begin()
-        return settle(await self._cross(outcome_of(self._core, call)))
+        with client_span(call) as traced:
+            return settle(await self._cross(outcome_of(self._core, traced)))
 
     async def execute_stream(
         self,
@@ -79,12 +116,16 @@ class AsyncClient:
         args: Arguments | None = None,
         callback: Callback | None = None,
         timeout: float | None = STREAM_TIMEOUT,
+        *,
+        binary_parameters: Binary | None = None,
     ) -> Run:
         """Start a streaming tool; `async for` gives its chunks, `await run` its final one.
 
         Arguments and errors as `Client.execute_stream`.
         """
-        return await self.execute_in_session_stream(self._core.session_id, command, args, callback, timeout)
+        return await self.execute_in_session_stream(
+            self._core.session_id, command, args, callback, timeout, binary_parameters=binary_parameters
+        )
 
     async def execute_in_session_stream(
         self,
@@ -93,12 +134,14 @@ class AsyncClient:
         args: Arguments | None = None,
         callback: Callback | None = None,
         timeout: float | None = STREAM_TIMEOUT,
+        *,
+        binary_parameters: Binary | None = None,
     ) -> Run:
         """The same in a session of that id."""
-        call = make_call(command, args, session_id=session_id, streaming=True, timeout=timeout)
+        call = make_call(command, args, binary_parameters, session_id=session_id, streaming=True, timeout=timeout)
         await self._begin()
-        with abandoned_if_interrupted(self._core, call):
-            connection, state = await self._cross(self._core.start_run(call, held=True))
+        with abandoned_if_interrupted(self._core, call), client_span(call) as traced:
+            connection, state = await self._cross(self._core.start_run(traced, held=True))
         run = Run(connection, state, print_text)
         if callback is not None:
             async with run:
@@ -121,6 +164,16 @@ class AsyncClient:
     async def list_tools(self) -> tuple[ToolInfo, ...]:
         """The tools there are, by name."""
         return by_name(await self.status())
+
+    async def register_host_tool(
+        self, function: Function, name: str | None = None, *, description: str = "", session_id: str = ""
+    ) -> None:
+        """Let workers call a function of this process. Arguments and errors as `Client.register_host_tool`."""
+        await self._cross(self._core.offer(host_tool(function, name, description, session_id)))
+
+    async def subscribe(self, callback: EventCallback, *patterns: str) -> Subscription:
+        """Tell a function of what happens, on a thread of its own. Arguments and errors as `Client.subscribe`."""
+        return await self._cross(Subscription(callback).open(self._core.connection, patterns))
 
     async def _begin(self) -> None:
         if self._core.config.adapters and not self._core.running:
@@ -150,9 +203,18 @@ class AsyncSession:
         self._client = client
         self.session_id = session_id
 
-    async def execute(self, command: str, args: Arguments | None = None, timeout: float | None = CALL_TIMEOUT) -> Any:
+    async def execute(
+        self,
+        command: str,
+        args: Arguments | None = None,
+        timeout: float | None = CALL_TIMEOUT,
+        *,
+        binary_parameters: Binary | None = None,
+    ) -> Any:
         """`AsyncClient.execute` in this session."""
-        return await self._client.execute_in_session(self.session_id, command, args, timeout)
+        return await self._client.execute_in_session(
+            self.session_id, command, args, timeout, binary_parameters=binary_parameters
+        )
 
     async def execute_stream(
         self,
@@ -160,9 +222,13 @@ class AsyncSession:
         args: Arguments | None = None,
         callback: Callback | None = None,
         timeout: float | None = STREAM_TIMEOUT,
+        *,
+        binary_parameters: Binary | None = None,
     ) -> Run:
         """`AsyncClient.execute_stream` in this session."""
-        return await self._client.execute_in_session_stream(self.session_id, command, args, callback, timeout)
+        return await self._client.execute_in_session_stream(
+            self.session_id, command, args, callback, timeout, binary_parameters=binary_parameters
+        )
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,16 +1,20 @@
 """What the client's two faces share: settings, timeouts, and how an answer reaches the caller."""
 
 import asyncio
+import inspect
 import sys
 import uuid
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
-from snakepit_jupyter import exact_json
+from snakepit_jupyter import values
 from snakepit_jupyter.client.connection import Answer, CallFailed
-from snakepit_jupyter.client.core import Core
+from snakepit_jupyter.client.core import Core, Remote
+from snakepit_jupyter.client.host_tools import HostTool
 from snakepit_jupyter.client.portal import portal
 from snakepit_jupyter.config import Config
 from snakepit_jupyter.errors import InvalidConfig
@@ -18,19 +22,21 @@ from snakepit_jupyter.messages import Call, Chunk, ChunkKind, Status, ToolInfo
 from snakepit_jupyter.values import Encoding
 
 Arguments = Mapping[str, Any]
+Binary = Mapping[str, bytes | bytearray | memoryview]
 Callback = Callable[[dict[str, Any]], object]
 Outcome = Answer | CallFailed
 
 CALL_TIMEOUT = 30.0
 STREAM_TIMEOUT = 300.0
-SETTINGS = {"worker_init_timeout", "cancel_grace", "kill_grace"}
+# What `start` and the clients accept beside the number of workers and the adapters; `Config` says what each is.
+SETTINGS = {field.name for field in fields(Config)} - {"pool_size", "adapters", "sys_path"}
 
 
 class ToolReplaced(UserWarning):
     """A tool of the user's takes the place of another of the same name."""
 
 
-def config_of(pool_size: int | None, adapters: Sequence[str] | None, settings: Mapping[str, float]) -> Config:
+def config_of(pool_size: int | None, adapters: Sequence[str] | None, settings: Mapping[str, Any]) -> Config:
     """Settings as the user gave them, checked; what is None was not given."""
     unknown = set(settings) - SETTINGS
     if unknown:
@@ -39,7 +45,7 @@ def config_of(pool_size: int | None, adapters: Sequence[str] | None, settings: M
     return Config(**{name: value for name, value in given.items() if value is not None})
 
 
-def wanted(core: Core, pool_size: int | None, adapters: Sequence[str] | None, settings: Mapping[str, float]) -> Config:
+def wanted(core: Core, pool_size: int | None, adapters: Sequence[str] | None, settings: Mapping[str, Any]) -> Config:
     """The settings that `start` is given; without any, those the client was made with."""
     if pool_size is None and adapters is None and not settings:
         return core.config
@@ -51,6 +57,44 @@ def say(status: Status) -> Status:
     for notice in status.notices:
         warnings.warn(notice, ToolReplaced, stacklevel=3)
     return status
+
+
+def remote_of(address: str, token: str | None, token_file: str | Path | None, certificate: str | Path | None) -> Remote:
+    """A bridge that somebody else runs, as the user names it.
+
+    Args:
+        address: "unix:PATH" or "HOST:PORT".
+        token: its secret, or
+        token_file: the file that holds it.
+        certificate: a PEM file with what its certificate is signed by, if it speaks TLS.
+
+    Raises:
+        InvalidConfig: if the address or token is missing, or a file cannot be read.
+    """
+    if not address.startswith("unix:") and not address.rpartition(":")[2].isdigit():
+        raise InvalidConfig(f"{address!r} is no address of a bridge", hint="Write unix:PATH or HOST:PORT.")
+    if (token is None) == (token_file is None):
+        raise InvalidConfig("give the bridge's token, or the file that holds it", hint="token=… or token_file=….")
+    secret = token if token is not None else _read(token_file).decode().strip()
+    return Remote(address, secret, None if certificate is None else _read(certificate))
+
+
+def _read(path: str | Path | None) -> bytes:
+    assert path is not None
+    try:
+        return Path(path).expanduser().read_bytes()
+    except OSError as error:
+        raise InvalidConfig(f"{path} cannot be read: {error.strerror}") from error
+
+
+def host_tool(function: Callable[..., Any], name: str | None, description: str, session_id: str) -> HostTool:
+    """A function as it is offered to workers.
+
+    Raises:
+        InvalidParameter: if it is none, or the name is none.
+    """
+    said = description or (inspect.getdoc(function) or "").partition("\n")[0]
+    return HostTool(name or str(getattr(function, "__name__", "")), function, said, session_id)
 
 
 def by_name(status: Status) -> tuple[ToolInfo, ...]:
@@ -85,9 +129,9 @@ def settle(outcome: Outcome) -> Any:
         print_text(chunk)
     if isinstance(outcome, CallFailed):
         raise outcome.error
-    if not outcome.data:
+    if not outcome.data and outcome.encoding is not Encoding.BYTES:
         return None
-    return outcome.data if outcome.encoding is Encoding.BYTES else exact_json.decode(outcome.data)
+    return values.decode(outcome.data, outcome.encoding)
 
 
 def print_text(chunk: Chunk) -> None:

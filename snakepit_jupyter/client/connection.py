@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -11,8 +12,10 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 # Its notes on connections that end are for its developers.
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
+import grpc
 import grpc.aio
 
+from snakepit_jupyter.client.telemetry import events
 from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2 as pb
 from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2_grpc as pb_grpc
 from snakepit_jupyter.codecs.protobuf import (
@@ -26,6 +29,7 @@ from snakepit_jupyter.codecs.protobuf import (
 )
 from snakepit_jupyter.errors import GrpcUnavailable, SnakepitError, error_from
 from snakepit_jupyter.messages import Call, Chunk, RunState, Status, Update
+from snakepit_jupyter.telemetry import Event, Policy
 from snakepit_jupyter.transport.auth import bearer
 from snakepit_jupyter.transport.options import CHANNEL_OPTIONS
 from snakepit_jupyter.values import Encoding
@@ -59,11 +63,12 @@ class Connection:
     Args:
         address: where the bridge listens, for example "unix:/path".
         token: the secret it wants.
+        authority: of a bridge that speaks TLS, the certificates to trust as PEM text; b"" for those the system trusts.
     """
 
-    def __init__(self, address: str, token: str) -> None:
+    def __init__(self, address: str, token: str, authority: bytes | None = None) -> None:
         self.address = address
-        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+        self._channel = _channel(address, authority)
         self._open_stub = pb_grpc.RunServiceStub(self._channel)
         self._metadata = bearer(token)
         self._lost = False
@@ -156,6 +161,36 @@ class Connection:
         """What the bridge says of itself, once there is a worker or it is known why not."""
         return status_from_pb(await _answered(self._stub.GetStatus(pb.GetStatusRequest(), metadata=self._metadata)))
 
+    def offer_host_tools(self) -> "grpc.aio.StreamStreamCall[pb.HostToolOffer, pb.HostToolCall]":
+        """Open the stream on which functions of this process are offered and called; it stands as long as it is used.
+
+        Raises:
+            GrpcUnavailable: if the channel is closed.
+        """
+        return self._stub.OfferHostTools(metadata=self._metadata)
+
+    async def telemetry(self, policy: Policy, opened: Callable[[], None]) -> AsyncGenerator[Event, None]:
+        """What the bridge and its workers tell of their work, until the bridge ends.
+
+        Args:
+            policy: which events are wanted.
+            opened: called once none can be missed any more.
+
+        Raises:
+            GrpcUnavailable: if it cannot be opened, or the connection breaks.
+        """
+        try:
+            async with aclosing(events(self._channel, self._metadata, policy, opened)) as told:
+                async for event in told:
+                    yield event
+        except grpc.aio.AioRpcError as error:
+            raise _unavailable(error) from error
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the bridge is known to be gone, or the channel is closed."""
+        return self._lost or self._closed
+
     def lost(self) -> None:
         """The bridge is known to be gone: trying again is of no use."""
         self._lost = True
@@ -182,6 +217,13 @@ class Connection:
         await asyncio.sleep(delay)
 
 
+def _channel(address: str, authority: bytes | None) -> grpc.aio.Channel:
+    if authority is None:
+        return grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+    credentials = grpc.ssl_channel_credentials(authority or None)
+    return grpc.aio.secure_channel(address, credentials, options=CHANNEL_OPTIONS)
+
+
 async def _answered(rpc: Awaitable[Reply]) -> Reply:
     try:
         return await rpc
@@ -190,6 +232,9 @@ async def _answered(rpc: Awaitable[Reply]) -> Reply:
 
 
 def _unavailable(error: grpc.aio.AioRpcError) -> GrpcUnavailable:
+    if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+        hint = "Give the token of this bridge; `snakepit serve` says where it lies."
+        return GrpcUnavailable("the bridge refuses this token", hint=hint)
     return GrpcUnavailable(
         f"the bridge does not answer ({error.code().name.lower()}: {error.details()})",
         hint="It may have been stopped or killed; the next call starts a new one.",

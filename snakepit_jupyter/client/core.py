@@ -4,17 +4,45 @@ import asyncio
 import atexit
 import contextlib
 import os
+import uuid
 import weakref
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from snakepit_jupyter import exact_json, notebook
+from snakepit_jupyter import notebook, values
 from snakepit_jupyter.client.connection import Answer, Connection
 from snakepit_jupyter.client.embedded import EmbeddedBridge
+from snakepit_jupyter.client.host_tools import HostTool, HostTools
 from snakepit_jupyter.client.portal import portal
 from snakepit_jupyter.config import Config
-from snakepit_jupyter.errors import AlreadyStarted, InvalidParameter, RunNotFound, SnakepitError, error_from
+from snakepit_jupyter.errors import (
+    AlreadyStarted,
+    InvalidBinaryParameter,
+    InvalidParameter,
+    RunNotFound,
+    SnakepitError,
+    error_from,
+)
 from snakepit_jupyter.messages import Call, Deadline, RunState, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A bridge that somebody else runs.
+
+    Args:
+        address: where it listens: "unix:PATH" or "HOST:PORT".
+        token: the secret it wants.
+        authority: as for `Connection`.
+    """
+
+    address: str
+    token: str = field(repr=False)
+    authority: bytes | None = None
+
+    def connect(self) -> Connection:
+        return Connection(self.address, self.token, self.authority)
 
 
 class Core:
@@ -23,10 +51,14 @@ class Core:
     Args:
         config: the bridge's settings.
         session_id: the session of calls that name none; None for the notebook's own.
+        remote: a bridge that somebody else runs, instead of one of our own.
     """
 
-    def __init__(self, config: Config, session_id: str | None = None) -> None:
+    def __init__(self, config: Config, session_id: str | None = None, remote: Remote | None = None) -> None:
         self.config = config
+        self.client_id = f"c-{uuid.uuid4().hex[:12]}"
+        self.host_tools = HostTools(self.client_id)
+        self._remote = remote
         self._session_id = session_id
         self._bridge: EmbeddedBridge | None = None
         self._connection: Connection | None = None
@@ -36,7 +68,7 @@ class Core:
     @property
     def running(self) -> bool:
         """Whether there is a bridge."""
-        return self._bridge is not None
+        return self._connection is not None
 
     @property
     def session_id(self) -> str:
@@ -51,12 +83,23 @@ class Core:
         """The connection to the bridge, which is started if there is none."""
         async with self._starting:
             if self._connection is None:
-                bridge = await EmbeddedBridge.start(self.config)
-                self._bridge = bridge
-                self._connection = Connection(bridge.address, bridge.token)
-                self._watch = asyncio.create_task(self._watch_bridge(bridge, self._connection))
+                self._connection = self._remote.connect() if self._remote else await self._start_bridge()
                 OPEN.add(self)
+                await self.host_tools.offer(self._connection)
             return self._connection
+
+    async def _start_bridge(self) -> Connection:
+        bridge = await EmbeddedBridge.start(self.config)
+        self._bridge = bridge
+        connection = Connection(bridge.address, bridge.token)
+        self._watch = asyncio.create_task(self._watch_bridge(bridge, connection))
+        return connection
+
+    async def offer(self, tool: HostTool) -> None:
+        """Offer a function of this process to workers; without a bridge that is done when there is one."""
+        self.host_tools.add(tool)
+        if self._connection is not None:
+            await self.host_tools.offer(self._connection)
 
     async def _watch_bridge(self, bridge: EmbeddedBridge, connection: Connection) -> None:
         """When the bridge dies by itself, readers stop waiting and the next call starts another."""
@@ -73,6 +116,11 @@ class Core:
             AlreadyStarted: if one with other settings is running.
             WorkerStartFailed: if no worker can be started; the bridge is stopped again.
         """
+        if self._remote and config != self.config:
+            raise AlreadyStarted(
+                "this client is connected to a bridge that somebody else has started",
+                hint="Its settings are given where it is started: snakepit serve.",
+            )
         if self._bridge and config != self.config:
             raise AlreadyStarted(
                 f"a bridge is running with {_differences(self.config, config)}",
@@ -90,11 +138,15 @@ class Core:
         return await (await self.connection()).status()
 
     async def execute(self, call: Call) -> Answer:
-        return await (await self.connection()).execute(call)
+        return await (await self.connection()).execute(self._ours(call))
 
     async def start_run(self, call: Call, *, held: bool) -> tuple[Connection, RunState]:
         connection = await self.connection()
-        return connection, await connection.start_run(call, held=held)
+        return connection, await connection.start_run(self._ours(call), held=held)
+
+    def _ours(self, call: Call) -> Call:
+        """The call with who asks: it finds this client's host tools."""
+        return replace(call, client_id=self.client_id)
 
     async def abandon(self, call: Call) -> None:
         """Stop a run whose caller was interrupted before it had its handle; nothing if it was not started."""
@@ -133,6 +185,7 @@ class Core:
                 self._watch.cancel()
             if connection:
                 connection.lost()
+            await self.host_tools.aclose()
             if bridge:
                 await bridge.stop()
             if connection:  # only now: closing a channel under its readers would cancel them without a word
@@ -146,12 +199,19 @@ def _differences(running: Config, wanted: Config) -> str:
 
 
 def make_call(
-    command: str, args: Mapping[str, Any] | None, *, session_id: str, streaming: bool, timeout: float | None
+    command: str,
+    args: Mapping[str, Any] | None,
+    binary: Mapping[str, Any] | None = None,
+    *,
+    session_id: str,
+    streaming: bool,
+    timeout: float | None,
 ) -> Call:
     """A call as the user asked for it.
 
     Raises:
         InvalidParameter: if `args` is no dict with names as keys, or `timeout` is no time.
+        InvalidBinaryParameter: if something in `binary` is no bytes.
         UnserializableValue: if a value in it cannot travel.
     """
     given: object = {} if args is None else args
@@ -167,14 +227,27 @@ def make_call(
             hint="It is in seconds, above 0; None means no limit.",
             details={"key": "timeout"},
         )
+    arguments = values.encode(dict(given))
     return Call(
         tool=command,
-        arguments=exact_json.encode(dict(given)),
+        arguments=arguments.data,
+        encoding=arguments.encoding,
+        binary=_binary(command, binary or {}),
         session_id=session_id,
         streaming=streaming,
         deadline=Deadline.after(timeout),
         labels=notebook.labels(),
     )
+
+
+def _binary(command: str, given: Mapping[str, Any]) -> dict[str, bytes]:
+    for key, value in given.items():
+        if not isinstance(value, (bytes, bytearray, memoryview)):
+            raise InvalidBinaryParameter(
+                f"{command}: the binary parameter {key!r} is {type(value).__name__}, not bytes",
+                details={"key": str(key)},
+            )
+    return {str(key): bytes(value) for key, value in given.items()}
 
 
 # Cores with a running bridge: stopped when the interpreter ends, so that it waits for their clean-up.

@@ -6,39 +6,65 @@ import secrets
 import shutil
 import sys
 import tempfile
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2 as pb
+from snakepit_jupyter.codecs.protobuf import failure_from_pb
 from snakepit_jupyter.config import Config
-from snakepit_jupyter.errors import BridgeStartFailed
+from snakepit_jupyter.errors import BridgeStartFailed, error_from
 from snakepit_jupyter.lifeline import Child, ChildFailed
 
 # A path of a Unix socket has at most 107 bytes (unix(7)), and ours adds "/bridge.sock".
 LONGEST_DIRECTORY = 90
 START_TIMEOUT = 20.0
-STOP_GRACE = 5.0
+# Seconds for the bridge and its workers to go; one that is not ours may take six of them.
+STOP_GRACE = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where a bridge is open for others.
+
+    Args:
+        address: "unix:PATH" or "HOST:PORT"; port 0 takes a free one.
+        certificate: a PEM file with its certificate, for TLS.
+        key: a PEM file with the certificate's key.
+    """
+
+    address: str
+    certificate: str = ""
+    key: str = ""
 
 
 class EmbeddedBridge:
     """A running bridge.
 
     Attributes:
-        address: where it listens.
+        address: where it listens for its own client.
+        listening: where it listens for others, if it was told to; else the same.
         token: the secret it wants.
     """
 
-    def __init__(self, child: Child, directory: Path, address: str, token: str) -> None:
+    def __init__(self, child: Child, directory: Path, answer: Mapping[str, str], token: str) -> None:
         self._child = child
         self._directory = directory
-        self.address = address
+        self.address = answer["address"]
+        self.listening = answer["listening"]
         self.token = token
 
     @classmethod
-    async def start(cls, config: Config) -> "EmbeddedBridge":
+    async def start(cls, config: Config, listen: Listen | None = None) -> "EmbeddedBridge":
         """Start one.
+
+        Args:
+            config: its settings.
+            listen: where others may reach it as well.
 
         Raises:
             BridgeStartFailed: if it does not come up; with its last lines.
+            InvalidConfig: if it cannot listen there.
         """
         directory = private_directory()
         token = secrets.token_urlsafe(32)
@@ -46,6 +72,7 @@ class EmbeddedBridge:
             "directory": str(directory),
             "token": token,
             "config": replace(config, sys_path=search_path()).as_json(),
+            "listen": asdict(listen) if listen else None,
         }
         environment = {"GRPC_ENABLE_FORK_SUPPORT": "0", "GRPC_VERBOSITY": "ERROR"}
         log = directory / "bridge.log"
@@ -54,17 +81,24 @@ class EmbeddedBridge:
             answer = await child.answer(START_TIMEOUT)
         except ChildFailed as error:
             shutil.rmtree(directory, ignore_errors=True)
+            if said := error.answer.get("failure"):
+                raise error_from(failure_from_pb(pb.Failure.FromString(bytes.fromhex(said)))) from error
             hint = f"Its last lines:\n{error.tail.strip()}" if error.tail.strip() else ""
             raise BridgeStartFailed(f"the bridge did not start: {error}", hint=hint) from error
         except asyncio.CancelledError:  # who asked for it was interrupted
             child.kill()
             shutil.rmtree(directory, ignore_errors=True)
             raise
-        return cls(child, directory, answer["address"], token)
+        return cls(child, directory, answer, token)
 
     @property
     def pid(self) -> int:
         return self._child.pid
+
+    @property
+    def last_words(self) -> str:
+        """The last lines of its log."""
+        return self._child.tail.strip()
 
     async def died(self) -> int:
         """Wait until its process has ended; its exit code."""

@@ -1,34 +1,45 @@
 """The client for code that waits.
 
-import snakepit_jupyter as snakepit
+    import snakepit_jupyter as snakepit
 
-snakepit.execute("compute", {"operation": "add", "a": 5, "b": 3})
-for chunk in snakepit.execute_stream("stream_progress", {"steps": 3}):
-print(chunk["progress"])
+    snakepit.execute("compute", {"operation": "add", "a": 5, "b": 3})
+    for chunk in snakepit.execute_stream("stream_progress", {"steps": 3}):
+        print(chunk["progress"])
+
+Any thread may use it.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Self
 
 from snakepit_jupyter.client.calls import (
     CALL_TIMEOUT,
     STREAM_TIMEOUT,
     Arguments,
+    Binary,
     Callback,
     abandoned_if_interrupted,
     by_name,
     config_of,
+    host_tool,
     new_session_id,
     outcome_of,
     print_text,
+    remote_of,
     say,
     settle,
     wanted,
 )
 from snakepit_jupyter.client.core import Core, make_call
+from snakepit_jupyter.client.host_tools import Function
 from snakepit_jupyter.client.portal import portal
 from snakepit_jupyter.client.run import Run
+from snakepit_jupyter.client.telemetry import Callback as EventCallback
+from snakepit_jupyter.client.telemetry import Subscription, subscribe
+from snakepit_jupyter.config import Config
 from snakepit_jupyter.messages import Status, ToolInfo
+from snakepit_jupyter.tracing import client_span
 
 
 class Client:
@@ -40,7 +51,7 @@ class Client:
         pool_size: number of workers; by default as many as there are cores, at most 4.
         adapters: adapters of one's own, each "package.module:Class", beside the built-in ones.
         session_id: the session of calls that name none; by default the notebook's own.
-        settings: `worker_init_timeout`, `cancel_grace`, `kill_grace`, in seconds (see `Config`).
+        settings: any other setting of `Config`: `worker_init_timeout`, `cancel_grace`, `kill_grace`, `worker_command` …
     """
 
     def __init__(
@@ -49,9 +60,37 @@ class Client:
         pool_size: int | None = None,
         adapters: Sequence[str] = (),
         session_id: str | None = None,
-        **settings: float,
+        **settings: Any,
     ) -> None:
         self._core = Core(config_of(pool_size, adapters, settings), session_id)
+
+    @classmethod
+    def connect(
+        cls,
+        address: str,
+        token: str | None = None,
+        *,
+        token_file: str | Path | None = None,
+        certificate: str | Path | None = None,
+        session_id: str | None = None,
+    ) -> Self:
+        """A client of a bridge that somebody else runs (`snakepit serve`). `stop` leaves that bridge alone.
+
+        Args:
+            address: where it listens: "unix:PATH" or "HOST:PORT".
+            token: its secret, or
+            token_file: the file that holds it.
+            certificate: a PEM file with the certificates to trust, if it speaks TLS.
+            session_id: as for the class.
+
+        Raises:
+            GrpcUnavailable: if nothing answers there, or it refuses the token.
+            InvalidConfig: if the address or the token is none.
+        """
+        client = cls(session_id=session_id)
+        client._core = Core(Config(), session_id, remote_of(address, token, token_file, certificate))
+        client.status()
+        return client
 
     @property
     def running(self) -> bool:
@@ -63,7 +102,7 @@ class Client:
         """The process id of its bridge, if there is one."""
         return self._core.bridge_pid
 
-    def start(self, pool_size: int | None = None, adapters: Sequence[str] | None = None, **settings: float) -> Status:
+    def start(self, pool_size: int | None = None, adapters: Sequence[str] | None = None, **settings: Any) -> Status:
         """Start the bridge now and wait for its first worker.
 
         Args:
@@ -81,20 +120,31 @@ class Client:
         """Stop the bridge and its workers. Running calls are interrupted and clean up. The next use starts anew."""
         portal().call(self._core.stop())
 
-    def execute(self, command: str, args: Arguments | None = None, timeout: float | None = CALL_TIMEOUT) -> Any:
+    def execute(
+        self,
+        command: str,
+        args: Arguments | None = None,
+        timeout: float | None = CALL_TIMEOUT,
+        *,
+        binary_parameters: Binary | None = None,
+    ) -> Any:
         """Call a tool and wait for its result.
 
         Args:
             command: the tool's name.
             args: its arguments by name.
             timeout: seconds until it is given up and stopped; None for no limit.
+            binary_parameters: further arguments by name, as bytes; they travel as they are and win over `args`.
 
         Raises:
             InvalidParameter, ToolNotFound, StreamingRequired: if it cannot be called so.
+            InvalidBinaryParameter: if one of them is no bytes.
             ToolError: if the tool raised; with its type, message and traceback.
             WorkerTimeout, WorkerCrashed, Unavailable: if it did not come to an end.
         """
-        return self.execute_in_session(self._core.session_id, command, args, timeout)
+        return self.execute_in_session(
+            self._core.session_id, command, args, timeout, binary_parameters=binary_parameters
+        )
 
     def execute_in_session(
         self,
@@ -102,11 +152,14 @@ class Client:
         command: str,
         args: Arguments | None = None,
         timeout: float | None = CALL_TIMEOUT,
+        *,
+        binary_parameters: Binary | None = None,
     ) -> Any:
         """The same in a session of that id: calls of one session find each other's state."""
-        call = make_call(command, args, session_id=session_id, streaming=False, timeout=timeout)
+        call = make_call(command, args, binary_parameters, session_id=session_id, streaming=False, timeout=timeout)
         self._begin()
-        return settle(portal().call(outcome_of(self._core, call)))
+        with client_span(call) as traced:
+            return settle(portal().call(outcome_of(self._core, traced)))
 
     def execute_stream(
         self,
@@ -114,6 +167,8 @@ class Client:
         args: Arguments | None = None,
         callback: Callback | None = None,
         timeout: float | None = STREAM_TIMEOUT,
+        *,
+        binary_parameters: Binary | None = None,
     ) -> Run:
         """Start a streaming tool.
 
@@ -123,6 +178,7 @@ class Client:
             callback: called with each chunk, in order, on this thread; then this returns at the run's end. An
                 exception in it stops the run and is raised.
             timeout: seconds until it is given up and stopped; None for no limit.
+            binary_parameters: further arguments by name, as bytes; they travel as they are and win over `args`.
 
         Returns:
             The run: iterate it for its chunks, `result()` waits for the final one.
@@ -130,7 +186,9 @@ class Client:
         Raises:
             InvalidParameter, ToolNotFound, StreamingNotSupported: if it cannot be called so.
         """
-        return self.execute_in_session_stream(self._core.session_id, command, args, callback, timeout)
+        return self.execute_in_session_stream(
+            self._core.session_id, command, args, callback, timeout, binary_parameters=binary_parameters
+        )
 
     def execute_in_session_stream(
         self,
@@ -139,9 +197,11 @@ class Client:
         args: Arguments | None = None,
         callback: Callback | None = None,
         timeout: float | None = STREAM_TIMEOUT,
+        *,
+        binary_parameters: Binary | None = None,
     ) -> Run:
         """The same in a session of that id."""
-        run = self.start_run(session_id, command, args, timeout=timeout)
+        run = self.start_run(session_id, command, args, timeout=timeout, binary_parameters=binary_parameters)
         if callback is not None:
             with run:
                 for chunk in run:
@@ -156,6 +216,7 @@ class Client:
         *,
         timeout: float | None = None,
         background: bool = False,
+        binary_parameters: Binary | None = None,
     ) -> Run:
         """Start a streaming tool; the form with all choices.
 
@@ -165,12 +226,13 @@ class Client:
             args: its arguments by name.
             timeout: seconds; None for no limit.
             background: True for a run that nobody holds back and that goes on without its handle.
+            binary_parameters: as for `execute_stream`.
         """
         session = self._core.session_id if session_id is None else session_id
-        call = make_call(command, args, session_id=session, streaming=True, timeout=timeout)
+        call = make_call(command, args, binary_parameters, session_id=session, streaming=True, timeout=timeout)
         self._begin()
-        with abandoned_if_interrupted(self._core, call):
-            connection, state = portal().call(self._core.start_run(call, held=not background))
+        with abandoned_if_interrupted(self._core, call), client_span(call) as traced:
+            connection, state = portal().call(self._core.start_run(traced, held=not background))
         return Run(connection, state, print_text, background=background)
 
     def session(self, session_id: str | None = None) -> "Session":
@@ -206,6 +268,40 @@ class Client:
         """The tools there are, by name."""
         return by_name(self.status())
 
+    def register_host_tool(
+        self, function: Function, name: str | None = None, *, description: str = "", session_id: str = ""
+    ) -> None:
+        """Let workers call a function of this process: `self.session_context.call_host_tool(name, key=value …)`.
+
+        It runs on a thread of its own, also while this thread waits for a run. Its result or exception travels back.
+
+        Args:
+            function: what they call, with arguments by name; it may be a coroutine function.
+            name: its name for workers; by default the function's own.
+            description: one line for lists; by default the docstring's first.
+            session_id: the session whose calls see it; "" for all.
+
+        Raises:
+            InvalidParameter: if it is no function, or the name is none.
+        """
+        portal().call(self._core.offer(host_tool(function, name, description, session_id)))
+
+    def subscribe(self, callback: EventCallback, *patterns: str) -> Subscription:
+        """Tell a function of what happens: calls, streams, workers, sessions, and what tools tell themselves.
+
+        Args:
+            callback: called with each `Event`, one after another, on a thread of its own.
+            patterns: globs of the events' names, for example "snakepit.call.*"; none for all.
+
+        Returns:
+            The subscription: `cancel()` ends it, as does its `with` block or the bridge's end.
+
+        Raises:
+            InvalidParameter: if the callback cannot be called, or a pattern is no text.
+            GrpcUnavailable: if the bridge cannot be reached.
+        """
+        return subscribe(self._core.connection, callback, patterns)
+
     def _begin(self) -> None:
         """Before first use: with adapters of the user's own there may be something to say about them."""
         if self._core.config.adapters and not self._core.running:
@@ -230,9 +326,18 @@ class Session:
         self._client = client
         self.session_id = session_id
 
-    def execute(self, command: str, args: Arguments | None = None, timeout: float | None = CALL_TIMEOUT) -> Any:
+    def execute(
+        self,
+        command: str,
+        args: Arguments | None = None,
+        timeout: float | None = CALL_TIMEOUT,
+        *,
+        binary_parameters: Binary | None = None,
+    ) -> Any:
         """`Client.execute` in this session."""
-        return self._client.execute_in_session(self.session_id, command, args, timeout)
+        return self._client.execute_in_session(
+            self.session_id, command, args, timeout, binary_parameters=binary_parameters
+        )
 
     def execute_stream(
         self,
@@ -240,9 +345,13 @@ class Session:
         args: Arguments | None = None,
         callback: Callback | None = None,
         timeout: float | None = STREAM_TIMEOUT,
+        *,
+        binary_parameters: Binary | None = None,
     ) -> Run:
         """`Client.execute_stream` in this session."""
-        return self._client.execute_in_session_stream(self.session_id, command, args, callback, timeout)
+        return self._client.execute_in_session_stream(
+            self.session_id, command, args, callback, timeout, binary_parameters=binary_parameters
+        )
 
     def close(self) -> None:
         """Clean up what it left on the workers."""

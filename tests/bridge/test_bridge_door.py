@@ -12,7 +12,8 @@ from waiting import run_async
 
 from snakepit_jupyter import Client
 from snakepit_jupyter.bridge import bridge as bridge_module
-from snakepit_jupyter.bridge.bridge import Bridge, open_bridge
+from snakepit_jupyter.bridge.bridge import Bridge
+from snakepit_jupyter.bridge.opening import open_bridge
 from snakepit_jupyter.client.embedded import private_directory, search_path
 from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2 as pb
 from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2_grpc as pb_grpc

@@ -78,8 +78,12 @@ def test_an_unknown_tool_without_a_neighbour_is_told_what_there_is(client: Clien
     [
         ({}, "name", "typed needs the argument 'name'"),
         ({"name": "n", "cuont": 2}, "cuont", r"typed has no argument 'cuont'\nDid you mean 'count'\?"),
-        ({"name": "n", "count": "2"}, "count", r"'count' is wrong: expected int, got str \('2'\)"),
-        ({"name": "n", "mode": "medium"}, "mode", "'mode' is wrong: Invalid enum value 'medium'"),
+        ({"name": "n", "count": "2"}, "count", r"'count' is wrong: expected int, got str\nIt was '2'\."),
+        (
+            {"name": "n", "mode": "medium"},
+            "mode",
+            r"'mode' is wrong: it is none of the values allowed\nIt was 'medium'\.",
+        ),
         ({"name": "n", "tags": ["a", 1]}, "tags", r"'tags' is wrong: expected str, got int at \[1\]"),
         ({"name": None}, "name", "'name' is wrong: expected str, got null"),
     ],
@@ -148,14 +152,13 @@ def test_a_tool_that_leaves_the_process_does_not_take_the_worker_with_it(client:
     assert {worker.pid for worker in client.status().workers} == before
 
 
-def test_a_result_that_cannot_be_sent_is_an_error_that_shows_nothing_of_it(client: Client) -> None:
-    with pytest.raises(errors.UnserializableValue, match=r"tools_for_tests\.Secretive") as caught:
-        client.execute("return_object")
-    assert "the secret" not in str(caught.value)
+def test_of_a_result_that_cannot_be_sent_its_type_arrives_and_nothing_of_what_it_holds(client: Client) -> None:
+    marker = {"__ffi_unserializable__": True, "__type__": "tools_for_tests.Secretive"}
+    assert client.execute("return_object") == marker
 
 
 def test_after_every_failure_the_next_call_works(client: Client) -> None:
-    for tool in ("raise_deeply", "leave", "return_object"):
+    for tool in ("raise_deeply", "leave", "count"):
         with pytest.raises(snakepit.SnakepitError):
             client.execute(tool)
         assert client.execute("echo", {"a": 1}) == {"a": 1}

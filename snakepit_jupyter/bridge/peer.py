@@ -1,0 +1,413 @@
+"""The bridge's face to Snakepit's peers: BridgeService over gRPC, after sections 4.3 and 6 of the wire contract.
+
+Translation only. Unary failures are answers (`success=false`), a stream's are statuses.
+"""
+
+import re
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, NoReturn
+
+import grpc
+import grpc.aio
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from snakepit_jupyter import redaction, values
+from snakepit_jupyter.bridge.bridge import Bridge
+from snakepit_jupyter.bridge.grpc import execute_reply
+from snakepit_jupyter.bridge.registry import Registered, says_streaming
+from snakepit_jupyter.bridge.run import BridgeRun
+from snakepit_jupyter.codecs import peer
+from snakepit_jupyter.codecs._generated import snakepit_bridge_pb2 as bridge_pb
+from snakepit_jupyter.codecs._generated import snakepit_bridge_pb2_grpc as bridge_grpc
+from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2 as pb
+from snakepit_jupyter.codecs.peer_values import TEXT_URL
+from snakepit_jupyter.codecs.protobuf import ENCODING_NUMBERS, ENCODINGS, failure_from_pb, failure_to_pb
+from snakepit_jupyter.codecs.telemetry import stream
+from snakepit_jupyter.errors import (
+    Failure,
+    InvalidParameter,
+    SessionNotFound,
+    SessionWorkerUnavailable,
+    SnakepitError,
+    StreamingNotSupported,
+    StreamingRequired,
+    ToolNotFound,
+)
+from snakepit_jupyter.messages import Call, Deadline, ToolInfo, new_correlation_id
+
+CORRELATION_HEADER = "x-snakepit-correlation-id"
+
+# The guide's table of errors; what is not here is INTERNAL.
+STATUSES: Mapping[str, grpc.StatusCode] = {
+    "session_not_found": grpc.StatusCode.NOT_FOUND,
+    "tool_not_found": grpc.StatusCode.NOT_FOUND,
+    "streaming_not_supported": grpc.StatusCode.UNIMPLEMENTED,
+    "invalid_parameter": grpc.StatusCode.INVALID_ARGUMENT,
+    "invalid_binary_parameter": grpc.StatusCode.INVALID_ARGUMENT,
+    "session_worker_unavailable": grpc.StatusCode.UNAVAILABLE,
+    "worker_crashed": grpc.StatusCode.UNAVAILABLE,
+    "worker_start_failed": grpc.StatusCode.UNAVAILABLE,
+    "worker_busy": grpc.StatusCode.UNAVAILABLE,
+    "pool_saturated": grpc.StatusCode.RESOURCE_EXHAUSTED,
+    "session_quota_exceeded": grpc.StatusCode.RESOURCE_EXHAUSTED,
+    "worker_timeout": grpc.StatusCode.DEADLINE_EXCEEDED,
+    "stopped": grpc.StatusCode.CANCELLED,
+}
+# A positive number, and nothing else beside it; anything else is ignored.
+TIMEOUT = re.compile(r"0*[1-9][0-9]{0,14}", re.ASCII)
+LOCAL, REMOTE = "local", "remote"
+
+
+class PeerService(bridge_grpc.BridgeServiceServicer):
+    """Requests of any gRPC client, and of a peer's worker, handed to the bridge.
+
+    Args:
+        bridge: what does the work.
+        worker_id: the worker behind this door; "" at a door that is anybody's.
+        outward: whether what is said here leaves the machine.
+    """
+
+    def __init__(self, bridge: Bridge, *, worker_id: str = "", outward: bool = False) -> None:
+        self._bridge = bridge
+        self._worker_id = worker_id
+        self._outward = outward
+        self._opened: set[str] = set()
+
+    # Who is there.
+
+    async def Ping(self, request: bridge_pb.PingRequest, context: Any) -> bridge_pb.PingResponse:
+        return bridge_pb.PingResponse(message=f"pong: {request.message}", server_time=_now())
+
+    async def InitializeSession(
+        self, request: bridge_pb.InitializeSessionRequest, context: Any
+    ) -> bridge_pb.InitializeSessionResponse:
+        if self._worker_id and request.session_id not in self._bridge.sessions:
+            self._opened.add(request.session_id)
+        try:
+            self._bridge.open_session(request.session_id, dict(request.metadata))
+        except SnakepitError as error:
+            await context.abort(grpc.StatusCode.INTERNAL, f"{error.code}: {error.message}")
+        return bridge_pb.InitializeSessionResponse(success=True)
+
+    def forget_opened(self) -> None:
+        """The worker behind this door has gone: the session it had opened for itself goes with it."""
+        for session_id in self._opened:
+            self._bridge.forget_session(session_id)
+
+    async def GetSession(self, request: bridge_pb.GetSessionRequest, context: Any) -> bridge_pb.GetSessionResponse:
+        try:
+            session = self._bridge.sessions.get(request.session_id)
+        except SessionNotFound as error:
+            await context.abort(grpc.StatusCode.NOT_FOUND, error.message)
+        created = Timestamp()
+        created.FromMicroseconds(round(session.created_at * 1e6))
+        return bridge_pb.GetSessionResponse(
+            session_id=session.session_id,
+            metadata=session.metadata,
+            created_at=created,
+            tool_count=self._bridge.registry.count(session.session_id),
+        )
+
+    async def CleanupSession(
+        self, request: bridge_pb.CleanupSessionRequest, context: Any
+    ) -> bridge_pb.CleanupSessionResponse:
+        if self._worker_id:  # a worker that passes on what the bridge has asked it
+            self._bridge.forget_session(request.session_id)
+            return bridge_pb.CleanupSessionResponse(success=True, resources_cleaned=1)
+        cleaned = await self._bridge.close_session(request.session_id)
+        return bridge_pb.CleanupSessionResponse(success=True, resources_cleaned=max(1, cleaned))
+
+    async def Heartbeat(self, request: bridge_pb.HeartbeatRequest, context: Any) -> bridge_pb.HeartbeatResponse:
+        if self._worker_id:  # a worker beats for every session it has ever seen: that is no use of them
+            valid = request.session_id in self._bridge.sessions
+        else:
+            valid = self._bridge.sessions.touch(request.session_id, time.monotonic())
+        return bridge_pb.HeartbeatResponse(server_time=_now(), session_valid=valid)
+
+    # Tools of peers.
+
+    async def RegisterTools(
+        self, request: bridge_pb.RegisterToolsRequest, context: Any
+    ) -> bridge_pb.RegisterToolsResponse:
+        try:
+            self._register(request)
+        except SessionNotFound:
+            return bridge_pb.RegisterToolsResponse(error_message="not_found")
+        except SnakepitError as error:
+            return bridge_pb.RegisterToolsResponse(error_message=f"{error.message}. {error.hint}")
+        names = (tool.name.strip() for tool in request.tools)
+        return bridge_pb.RegisterToolsResponse(
+            success=True, tool_ids={name: f"{request.session_id}:{name}" for name in names}
+        )
+
+    def _register(self, request: bridge_pb.RegisterToolsRequest) -> None:
+        self._bridge.sessions.get(request.session_id)
+        tools = [_registered(tool, self._worker_id or request.worker_id) for tool in request.tools]
+        if self._worker_id:
+            self._bridge.learn(tool.info for tool in tools)
+            # A worker registers its adapter's tools in each session, and so does the next worker of that session.
+            tools = [t for t in tools if not self._bridge.registry.find(request.session_id, t.info.name)]
+        self._bridge.registry.register(request.session_id, tools)
+
+    # Host tools.
+
+    async def GetExposedElixirTools(
+        self, request: bridge_pb.GetExposedElixirToolsRequest, context: Any
+    ) -> bridge_pb.GetExposedElixirToolsResponse:
+        tools = self._bridge.host_tools.of_session(request.session_id)
+        return bridge_pb.GetExposedElixirToolsResponse(tools=[_host_tool_spec(tool) for tool in tools])
+
+    async def ExecuteElixirTool(
+        self, request: bridge_pb.ExecuteElixirToolRequest, context: Any
+    ) -> bridge_pb.ExecuteElixirToolResponse:
+        started = time.monotonic()
+        try:
+            self._bridge.sessions.get(request.session_id)
+            reply = await self._call_host_tool(request, peer.decode_parameters(request.parameters), context)
+        except SessionNotFound:
+            return bridge_pb.ExecuteElixirToolResponse(error_message="not_found")
+        except SnakepitError as error:
+            return bridge_pb.ExecuteElixirToolResponse(error_message=_sentence(self._said(error.failure())))
+        answer = self._answer(reply, started, LOCAL)
+        return bridge_pb.ExecuteElixirToolResponse.FromString(answer.SerializeToString())
+
+    async def _call_host_tool(
+        self,
+        request: bridge_pb.ExecuteElixirToolRequest | bridge_pb.ExecuteToolRequest,
+        arguments: Mapping[str, Any],
+        context: Any,
+    ) -> pb.ExecuteReply:
+        if not self._bridge.host_tools.offers(request.session_id, request.tool_name):
+            await self._find(request.session_id, request.tool_name)
+            raise InvalidParameter(
+                f"{request.tool_name} is a worker's tool, not a host tool",
+                hint="Call it with ExecuteTool or ExecuteStreamingTool.",
+                details={"key": "tool_name"},
+            )
+        payload = values.encode(arguments)
+        call = pb.HostToolCall(
+            session_id=request.session_id,
+            tool=request.tool_name,
+            arguments=payload.data,
+            arguments_encoding=ENCODING_NUMBERS[payload.encoding],
+            timeout=_timeout(request.metadata, context) or 0.0,
+            correlation_id=_correlation_id(request.metadata, context),
+            plain=True,
+        )
+        return await self._bridge.host_tools.call(call, client_id="")
+
+    # Calls.
+
+    async def ExecuteTool(self, request: bridge_pb.ExecuteToolRequest, context: Any) -> bridge_pb.ExecuteToolResponse:
+        started = time.monotonic()
+        kind = REMOTE
+        try:
+            self._bridge.sessions.get(request.session_id)
+            if self._bridge.host_tools.offers(request.session_id, request.tool_name):
+                kind = LOCAL
+                arguments = {**peer.decode_parameters(request.parameters), **request.binary_parameters}
+                reply = await self._call_host_tool(request, arguments, context)
+            else:
+                reply = await self._call_tool(request, context)
+        except SnakepitError as error:
+            reply = pb.ExecuteReply(failure=failure_to_pb(error.failure()))
+            if isinstance(error, SessionNotFound):
+                kind = LOCAL
+        return self._answer(reply, started, kind)
+
+    async def _call_tool(self, request: bridge_pb.ExecuteToolRequest, context: Any) -> pb.ExecuteReply:
+        tool = await self._find(request.session_id, request.tool_name)
+        if tool is not None and tool.streaming:
+            raise StreamingRequired(
+                f"the tool {request.tool_name!r} streams its results", hint="Call it with ExecuteStreamingTool."
+            )
+        call = self._call(request, context, streaming=False)
+        await self._check_worker(request)
+        return execute_reply(await self._bridge.execute(call))
+
+    def _answer(self, reply: pb.ExecuteReply, started: float, kind: str) -> bridge_pb.ExecuteToolResponse:
+        took = round((time.monotonic() - started) * 1000)
+        metadata = {"execution_time": str(took), "tool_type": kind}
+        if reply.HasField("failure"):
+            failure = self._said(failure_from_pb(reply.failure))
+            text = _sentence(failure)
+            return bridge_pb.ExecuteToolResponse(
+                error_message=f"Remote tool execution failed: {text}" if _happened_there(failure, kind) else text,
+                metadata={**metadata, "error_code": failure.code},
+                execution_time_ms=took,
+            )
+        response = peer.execute_response(reply.result, ENCODINGS[reply.encoding], metadata, took)
+        if response.binary_result:
+            response.result.value = b"{}"
+        if response.binary_result or response.result.value:
+            response.result.type_url = TEXT_URL  # whatever kind of JSON it is: section 3.1 of the wire contract
+        return response
+
+    async def ExecuteStreamingTool(
+        self, request: bridge_pb.ExecuteToolRequest, context: Any
+    ) -> AsyncIterator[bridge_pb.ToolChunk]:
+        try:
+            run = await self._start(request, context)
+        except SnakepitError as error:
+            await self._abort(context, error.failure(), request)
+        try:  # whoever stops listening stops the tool
+            async for chunk in self._relay(run):
+                yield chunk
+            if run.failure is not None:
+                await self._abort(context, run.failure, request)
+        finally:
+            run.stop("its client went away")
+
+    async def _start(self, request: bridge_pb.ExecuteToolRequest, context: Any) -> BridgeRun:
+        """Look up session and tool, then read the parameters: a worker is touched only by a call that can run."""
+        self._bridge.sessions.get(request.session_id)
+        if self._bridge.host_tools.offers(request.session_id, request.tool_name):
+            raise _streaming_not_enabled(request.tool_name)
+        tool = await self._find(request.session_id, request.tool_name)
+        if tool is not None and not tool.streaming:
+            raise _streaming_not_enabled(request.tool_name)
+        call = self._call(request, context, streaming=True)
+        await self._check_worker(request)
+        return await self._bridge.start_run(call, held=True)
+
+    async def _relay(self, run: BridgeRun) -> AsyncIterator[bridge_pb.ToolChunk]:
+        """The run's data, no faster than its reader takes them; what the tool printed has no place in the contract."""
+        number = 0
+        async for update in self._bridge.read(run, 1, 0.0):
+            for chunk in update.chunks:
+                if chunk.kind == pb.CHUNK_KIND_DATA:
+                    number += 1
+                    yield peer.tool_chunk(chunk, _chunk_id(run.call.tool, chunk, number))
+                run.log.acknowledge(chunk.seq)
+
+    def _call(self, request: bridge_pb.ExecuteToolRequest, context: Any, *, streaming: bool) -> Call:
+        arguments = values.encode(peer.decode_parameters(request.parameters))
+        return Call(
+            tool=request.tool_name,
+            arguments=arguments.data,
+            encoding=arguments.encoding,
+            binary=dict(request.binary_parameters),
+            session_id=request.session_id,
+            streaming=streaming,
+            deadline=Deadline.after(_timeout(request.metadata, context)),
+            labels={key: value for key, value in request.metadata.items() if key != "timeout_ms"},
+            plain=True,
+            correlation_id=_correlation_id(request.metadata, context),
+        )
+
+    async def _find(self, session_id: str, name: str) -> ToolInfo | None:
+        """The session's own tool of that name, else the workers'; None if only a peer's worker can say.
+
+        Raises:
+            ToolNotFound: if there is none.
+        """
+        registered = self._bridge.registry.find(session_id, name)
+        tool = registered.info if registered else await self._bridge.find_tool(name)
+        if tool is None and self._bridge.tools_are_known:
+            raise ToolNotFound(f"Tool {name} not found for session {session_id}", details={"tool": name})
+        return tool
+
+    async def _check_worker(self, request: bridge_pb.ExecuteToolRequest) -> None:
+        """Check that somebody is there to do it.
+
+        Raises:
+            SessionWorkerUnavailable: if only the worker that registered the tool has it, and that one is not there.
+        """
+        registered = self._bridge.registry.find(request.session_id, request.tool_name)
+        if registered is None or await self._bridge.find_tool(request.tool_name) is not None:
+            return
+        if not self._bridge.has_worker(registered.worker_id):
+            worker_id = registered.worker_id
+            raise SessionWorkerUnavailable(f"Worker not found: {worker_id}", details={"worker_id": worker_id})
+
+    # Telemetry.
+
+    async def StreamTelemetry(
+        self, request_iterator: AsyncIterator[bridge_pb.TelemetryControl], context: Any
+    ) -> AsyncIterator[bridge_pb.TelemetryEvent]:
+        async def opened() -> None:
+            await self._bridge.hub.listening()
+            await context.send_initial_metadata(())
+
+        async for event in stream(self._bridge.hub.emitter, request_iterator, opened):
+            yield event
+
+    # Failures.
+
+    def _said(self, failure: Failure) -> Failure:
+        return redaction.outward(failure) if self._outward else failure
+
+    async def _abort(self, context: Any, failure: Failure, request: bridge_pb.ExecuteToolRequest) -> NoReturn:
+        said = self._said(failure)
+        status = STATUSES.get(said.code, grpc.StatusCode.INTERNAL)
+        if status is grpc.StatusCode.INTERNAL:
+            text = peer.error_payload(said, request.tool_name, request.session_id)
+        elif status is grpc.StatusCode.INVALID_ARGUMENT:
+            text = f"Invalid parameter {said.details.get('key', '')}: {said.message}"
+        else:
+            text = said.message
+        await context.abort(status, text)
+        raise AssertionError("abort raises")
+
+
+def _registered(message: bridge_pb.ToolRegistration, worker_id: str) -> Registered:
+    info = peer.tool_info(message)
+    streaming = message.supports_streaming or says_streaming(message.metadata.get("supports_streaming"))
+    metadata = {**message.metadata, "supports_streaming": "true" if streaming else "false"}
+    return Registered(
+        ToolInfo(info.name.strip(), info.description, streaming, info.parameters, info.adapter),
+        metadata,
+        worker_id,
+    )
+
+
+def _host_tool_spec(tool: pb.HostTool) -> bridge_pb.ToolSpec:
+    return bridge_pb.ToolSpec(
+        name=tool.name,
+        description=tool.description,
+        parameters=[
+            bridge_pb.ParameterSpec(name=p.name, type=p.type or "any", required=p.required) for p in tool.parameters
+        ],
+    )
+
+
+def _streaming_not_enabled(name: str) -> StreamingNotSupported:
+    return StreamingNotSupported(
+        f"Streaming execution is not enabled for tool {name}. Enable streaming support on the adapter "
+        "(supports_streaming: true) or use ExecuteTool instead."
+    )
+
+
+def _happened_there(failure: Failure, kind: str) -> bool:
+    """Whether a worker was asked: the contract prefixes those failures."""
+    return kind == REMOTE and failure.code not in {"tool_not_found", "session_not_found", "streaming_required"}
+
+
+def _sentence(failure: Failure) -> str:
+    if failure.code == "invalid_parameter" and failure.details.get("key"):
+        return f"Invalid parameter {failure.details['key']}: {failure.message}"
+    return failure.message
+
+
+def _chunk_id(tool: str, chunk: pb.Chunk, number: int) -> str:
+    return f"sp-final-{chunk.seq}" if "synthetic_final" in chunk.metadata else f"{tool}-{number}"
+
+
+def _timeout(metadata: Mapping[str, str], context: Any) -> float | None:
+    """Seconds the call has: what its metadata say, and never longer than its client waits."""
+    text = metadata.get("timeout_ms", "")
+    said = int(text) / 1000 if TIMEOUT.fullmatch(text) else None
+    left = context.time_remaining()
+    known = [seconds for seconds in (said, left) if seconds is not None]
+    return min(known, default=None)
+
+
+def _correlation_id(metadata: Mapping[str, str], context: Any) -> str:
+    """The request's own, else the header's, else a new one."""
+    headers = dict(context.invocation_metadata() or ())
+    return metadata.get("correlation_id") or str(headers.get(CORRELATION_HEADER) or "") or new_correlation_id()
+
+
+def _now() -> Timestamp:
+    return Timestamp(seconds=int(time.time()))

@@ -1,0 +1,221 @@
+"""Functions of this process that workers may call: offered to the bridge for as long as the client is connected."""
+
+import asyncio
+import contextlib
+import contextvars
+import inspect
+import re
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc.aio
+
+from snakepit_jupyter import values
+from snakepit_jupyter.client.connection import Connection
+from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2 as pb
+from snakepit_jupyter.codecs.protobuf import ENCODING_NUMBERS, ENCODINGS, failure_to_pb
+from snakepit_jupyter.errors import GrpcUnavailable, InvalidParameter, SnakepitError, describe
+
+Function = Callable[..., Any]
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+# Seconds after which a lost stream is opened again.
+RETRY = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class HostTool:
+    """One function on offer.
+
+    Args:
+        name: how workers call it.
+        function: what they call; a coroutine function is run to its end.
+        description: one line for lists.
+        session_id: the session whose calls see it; "" for all.
+        context: where it was registered: what it prints goes to that cell.
+    """
+
+    name: str
+    function: Function
+    description: str = ""
+    session_id: str = ""
+    context: contextvars.Context = field(default_factory=contextvars.copy_context)
+
+    def __post_init__(self) -> None:
+        if not callable(self.function):
+            raise InvalidParameter(
+                f"a host tool is a function, not {type(self.function).__name__}",
+                hint="Write register_host_tool(function), or @host_tool before a def.",
+                details={"key": "function"},
+            )
+        if not NAME.fullmatch(self.name):
+            raise InvalidParameter(
+                f"{self.name!r} is no name of a host tool",
+                hint="It has 1 to 64 letters, digits and _-., and begins with a letter or digit: name=….",
+                details={"key": "name"},
+            )
+
+    def to_pb(self) -> pb.HostTool:
+        """How it is listed for workers."""
+        parameters = _parameters(self.function)
+        return pb.HostTool(
+            name=self.name,
+            description=self.description,
+            session_id=self.session_id,
+            parameters=[
+                pb.Parameter(name=p.name, type=_type(p), required=p.default is p.empty)
+                for p in parameters
+                if p.kind in {p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY}
+            ],
+            variadic=any(p.kind is p.VAR_KEYWORD for p in parameters),
+        )
+
+    def call(self, request: pb.HostToolCall) -> pb.ExecuteReply:
+        """Run it, on the thread of who asks; a failure is a value."""
+        try:
+            arguments = values.decode(request.arguments, ENCODINGS[request.arguments_encoding])
+            outcome = self.context.copy().run(_run, self.function, arguments)
+            payload = (values.encode_plain if request.plain else values.encode_marked)(outcome)
+        except BaseException as error:
+            return pb.ExecuteReply(failure=failure_to_pb(describe(error, __name__)))
+        return pb.ExecuteReply(result=payload.data, encoding=ENCODING_NUMBERS[payload.encoding])
+
+
+def _run(function: Function, arguments: dict[str, Any]) -> Any:
+    outcome = function(**arguments)
+    return asyncio.run(_awaited(outcome)) if inspect.isawaitable(outcome) else outcome
+
+
+async def _awaited(outcome: Any) -> Any:
+    return await outcome
+
+
+def _parameters(function: Function) -> Sequence[inspect.Parameter]:
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (ValueError, TypeError):  # some functions written in C do not say
+        return [inspect.Parameter("arguments", inspect.Parameter.VAR_KEYWORD)]
+
+
+def _type(parameter: inspect.Parameter) -> str:
+    kind = parameter.annotation
+    if kind is parameter.empty:
+        return ""
+    return kind if isinstance(kind, str) else inspect.formatannotation(kind)
+
+
+class HostTools:
+    """All functions that one client offers. Its methods but `add` run on the portal's loop.
+
+    Args:
+        client_id: the client.
+    """
+
+    def __init__(self, client_id: str) -> None:
+        self._client_id = client_id
+        self._tools: dict[tuple[str, str], HostTool] = {}
+        self._stream: OfferStream | None = None
+
+    def add(self, tool: HostTool) -> None:
+        """Add a function; one of the same name takes the place of the earlier."""
+        self._tools[tool.session_id, tool.name] = tool
+
+    async def offer(self, connection: Connection) -> None:
+        """Tell the bridge of all functions; returns once calls may come.
+
+        Raises:
+            GrpcUnavailable: if the bridge does not answer.
+        """
+        if not self._tools:
+            return
+        if self._stream is None or self._stream.connection is not connection:
+            self._stream = OfferStream(connection, self._client_id, self._call)
+        await self._stream.offer([tool.to_pb() for tool in self._tools.values()])
+
+    async def aclose(self) -> None:
+        """Offer them no more on the connection there is; they are offered again on the next."""
+        if self._stream is not None:
+            await self._stream.aclose()
+            self._stream = None
+
+    def _call(self, request: pb.HostToolCall) -> pb.ExecuteReply:
+        tool = self._tools.get((request.session_id, request.tool)) or self._tools[("", request.tool)]
+        return tool.call(request)
+
+
+class OfferStream:
+    """The stream to one bridge: offers and answers go up, calls come down, each on a thread of its own.
+
+    Args:
+        connection: the way to the bridge.
+        client_id: the client.
+        run: what runs a call.
+    """
+
+    def __init__(
+        self, connection: Connection, client_id: str, run: Callable[[pb.HostToolCall], pb.ExecuteReply]
+    ) -> None:
+        self.connection = connection
+        self._client_id = client_id
+        self._run = run
+        self._offered: list[pb.HostTool] = []
+        self._outgoing: asyncio.Queue[pb.HostToolOffer] = asyncio.Queue()
+        self._confirmed = asyncio.Event()
+        self._task = asyncio.create_task(self._live())
+
+    async def offer(self, tools: Sequence[pb.HostTool]) -> None:
+        """Offer these; returns when the bridge has confirmed it."""
+        self._offered = list(tools)
+        self._confirmed.clear()
+        self._outgoing.put_nowait(self._message())
+        confirmed = asyncio.create_task(self._confirmed.wait())
+        await asyncio.wait([confirmed, self._task], return_when=asyncio.FIRST_COMPLETED)
+        if not confirmed.done():
+            confirmed.cancel()
+            raise GrpcUnavailable("the bridge has gone before it knew of the host tools")
+
+    def _message(self) -> pb.HostToolOffer:
+        return pb.HostToolOffer(client_id=self._client_id, tools=self._offered)
+
+    async def _live(self) -> None:
+        """Keep the stream open for as long as the connection stands."""
+        while not self.connection.is_over:
+            with contextlib.suppress(SnakepitError, grpc.aio.AioRpcError):
+                await self._serve()
+            if not self.connection.is_over:
+                await asyncio.sleep(RETRY)
+                self._outgoing = asyncio.Queue()
+                self._outgoing.put_nowait(self._message())
+
+    async def _serve(self) -> None:
+        stream = self.connection.offer_host_tools()
+        writing = asyncio.create_task(self._write(stream))
+        try:
+            while (call := await stream.read()) is not grpc.aio.EOF:
+                self._take(call)
+        finally:
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+            stream.cancel()
+
+    async def _write(self, stream: Any) -> None:
+        while True:
+            await stream.write(await self._outgoing.get())
+
+    def _take(self, call: Any) -> None:
+        """A call runs on a thread of its own; one without an id confirms an offer."""
+        if not call.call_id:
+            self._confirmed.set()
+            return
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=self._answer, args=(loop, call), name=f"host-{call.tool}", daemon=True).start()
+
+    async def aclose(self) -> None:
+        """Offer nothing any more."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    def _answer(self, loop: asyncio.AbstractEventLoop, call: pb.HostToolCall) -> None:
+        answer = pb.HostToolOffer(call_id=call.call_id, reply=self._run(call))
+        loop.call_soon_threadsafe(self._outgoing.put_nowait, answer)
