@@ -5,32 +5,54 @@ reads only strict JSON. So it does the common case, and the standard library wha
 """
 
 import json
+import math
 from typing import Any
 
 import msgspec
 
 from snakepit_jupyter.errors import InvalidParameter, UnserializableValue
 
+SCALARS: frozenset[type] = frozenset({str, int, float, bool, type(None)})
+DEPTH = 300
+"""How deep values may be nested, so that every reader has stack enough for them."""
+
+
+def is_exact(value: Any, depth: int = 0) -> bool:
+    """Whether JSON says all there is to say of a value, of its types too, so that it comes back as it was."""
+    kind = type(value)
+    if kind is dict:
+        for name, item in value.items():
+            if type(name) is not str or not (type(item) in SCALARS or (depth < DEPTH and is_exact(item, depth + 1))):
+                return False
+        return True
+    if kind is list:
+        for item in value:  # noqa: SIM110 - all() would take twice the time
+            if not (type(item) in SCALARS or (depth < DEPTH and is_exact(item, depth + 1))):
+                return False
+        return True
+    return kind in SCALARS
+
 
 def encode(value: Any) -> bytes:
-    """JSON text of a value, UTF-8.
+    """JSON text of dicts, lists, texts, None, and numbers of any size, UTF-8.
 
-    dicts, lists, tuples, strings, numbers of any size, None and what msgspec knows besides (datetimes,
-    dataclasses, Decimals …); NumPy scalars and arrays as their Python values. NaN and the infinities
-    are written as the literals NaN, Infinity, -Infinity.
+    NaN and the infinities are written as the literals NaN, Infinity, -Infinity.
 
     Raises:
         UnserializableValue: if something in it cannot be written; names its type, not its content.
     """
     try:
-        text = msgspec.json.encode(value, enc_hook=_plain)
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        return _encode_leniently(value, error)
-    # A null is None, or a NaN that lost its name.
-    return _encode_leniently(value) if b"null" in text else text
+        try:
+            text = _ENCODE(value)
+        except UnicodeEncodeError:  # half of a surrogate pair
+            return _dumps(value)
+        # A null is None, or a NaN that lost its name.
+        return text if text.find(b"null") < 0 or is_finite(value) else _dumps(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UnserializableValue(f"this value cannot be sent: {error}") from error
 
 
-def decode(text: bytes) -> Any:
+def decode(text: bytes | memoryview) -> Any:
     """The value of a JSON text; the inverse of `encode` for what JSON itself can tell apart.
 
     Raises:
@@ -38,11 +60,11 @@ def decode(text: bytes) -> Any:
     """
     try:
         return msgspec.json.decode(text)
-    except msgspec.MsgspecError:
-        return json.loads(text)
+    except (msgspec.MsgspecError, RecursionError):
+        return _decode_leniently(text)
 
 
-def names(text: bytes) -> list[str]:
+def names(text: bytes | memoryview) -> list[str]:
     """The keys of a JSON object, without reading their values where that can be helped.
 
     Raises:
@@ -50,13 +72,13 @@ def names(text: bytes) -> list[str]:
     """
     try:
         return list(_KEYS.decode(text))
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _names_leniently(text)
 
 
-def _names_leniently(text: bytes) -> list[str]:
+def _names_leniently(text: bytes | memoryview) -> list[str]:
     try:
-        value = json.loads(text)
+        value = _decode_leniently(text)
     except ValueError:
         value = None
     if not isinstance(value, dict):
@@ -64,24 +86,26 @@ def _names_leniently(text: bytes) -> list[str]:
     return list(value)
 
 
+_ENCODE = msgspec.json.Encoder().encode
 _KEYS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def _encode_leniently(value: Any, cause: Exception | None = None) -> bytes:
+def _decode_leniently(text: bytes | memoryview) -> Any:
     try:
-        builtin = msgspec.to_builtins(value, enc_hook=_plain, str_keys=True)
-        return json.dumps(builtin, separators=(",", ":")).encode()
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        reason = cause or error
-        raise UnserializableValue(
-            f"this value cannot be sent: {reason}",
-            hint="Send numbers, texts, lists, dicts or arrays, or save the object to a file and send its path.",
-        ) from error
+        return json.loads(bytes(text))
+    except RecursionError:
+        raise ValueError("the JSON text is nested too deep") from None
 
 
-def _plain(value: Any) -> Any:
-    """NumPy's scalars and arrays, and what behaves like them, as Python values."""
-    tolist = getattr(value, "tolist", None)
-    if callable(tolist):
-        return tolist()
-    raise TypeError(f"an object of type {type(value).__module__}.{type(value).__qualname__} is no JSON value")
+def _dumps(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def is_finite(value: Any) -> bool:
+    """Whether there is no NaN and no infinity in it, so far as can be told."""
+    kind = type(value)
+    if kind is float:
+        return math.isfinite(value)
+    if kind is dict or kind is list:
+        return all(map(is_finite, value.values() if kind is dict else value))
+    return kind in SCALARS

@@ -1,6 +1,6 @@
 import json
 import math
-from dataclasses import dataclass
+from collections import OrderedDict
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -59,30 +59,48 @@ def test_what_strict_json_has_no_place_for_comes_back(value: Any) -> None:
     assert same(exact_json.decode(exact_json.encode({"a": [value]}))["a"][0], value)
 
 
-@dataclass
-class Point:
-    x: int
-    y: float
+def deep(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+class Name(str):
+    __slots__ = ()
 
 
 @pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        ((1, 2), b"[1,2]"),
-        ({1: "a"}, b'{"1":"a"}'),
-        (Point(1, 2.5), b'{"x":1,"y":2.5}'),
-        (datetime(2024, 1, 2, 3, tzinfo=UTC), b'"2024-01-02T03:00:00Z"'),
-        (Decimal("1.10"), b'"1.10"'),
-        (np.float32(0.5), b"0.5"),
-        (np.int64(7), b"7"),
-        (np.array([[1, 2], [3, 4]]), b"[[1,2],[3,4]]"),
-        ({"n": np.float64("nan"), "none": None}, b'{"n":NaN,"none":null}'),
-        ([np.array([1.0, math.inf])], b"[[1.0,Infinity]]"),
-    ],
-    ids=str,
+    "value", [None, 1, "a", [], {}, {"a": [1, {"b": None}], "c": math.nan}, deep(exact_json.DEPTH)]
 )
-def test_what_is_nearly_json_is_written_as_such(value: Any, text: bytes) -> None:
-    assert exact_json.encode(value) == text
+def test_json_says_all_of_what_is_json(value: Any) -> None:
+    assert exact_json.is_exact(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *((), (1,), {1: 2}, [(1,)], {"a": {"b": [set()]}}, b"", {"a": b""}, np.float64(1), Name("a"), {Name("a"): 1}),
+        *(datetime.now(UTC), [Decimal(1)], OrderedDict(a=1), deep(exact_json.DEPTH + 2), {"a": deep(100_000)}),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_of_other_types_json_says_less(value: Any) -> None:
+    assert not exact_json.is_exact(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "is_finite"),
+    [
+        ({"a": [1, 2.5, None, "NaN"]}, True),
+        ([{"a": math.nan}], False),
+        (-math.inf, False),
+        (10**400, True),
+        ((1,), False),
+    ],
+)
+def test_whether_every_number_is_finite(value: Any, is_finite: bool) -> None:
+    assert exact_json.is_finite(value) is is_finite
 
 
 class Secretive:
@@ -98,8 +116,8 @@ def a_circle() -> list[Any]:
 
 @pytest.mark.parametrize(
     "value",
-    [Secretive(), {"a": [Secretive()]}, [math.nan, None, Secretive()], {Secretive(): 1}, print, a_circle()],
-    ids=["object", "nested", "beside null", "as key", "function", "circle"],
+    [Secretive(), {"a": [Secretive()]}, [None, Secretive()], {Secretive(): 1}, print, a_circle(), ["\ud800", 10**5000]],
+    ids=["object", "nested", "beside null", "as key", "function", "circle", "endless number"],
 )
 def test_what_cannot_be_sent_is_refused_without_showing_it(value: Any) -> None:
     with pytest.raises(UnserializableValue, match="this value cannot be sent: ") as caught:
@@ -108,13 +126,17 @@ def test_what_cannot_be_sent_is_refused_without_showing_it(value: Any) -> None:
     assert "save the object to a file and send its path" in caught.value.hint
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"nul", b"[1,]", b"\xff"])
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b"nul", b"[1,]", b"\xff", b"[" * 100_000, b"9" * 5000], ids=lambda text: text[:9]
+)
 def test_what_is_no_json_is_a_value_error(text: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - json's or msgspec's own
         exact_json.decode(text)
 
 
-@pytest.mark.parametrize("text", [b"", b"[]", b"1", b"{", b"null", b"\xff"])
+@pytest.mark.parametrize(
+    "text", [b"", b"[]", b"1", b"{", b"null", b"\xff", b'{"a":' * 100_000], ids=lambda text: text[:9]
+)
 def test_arguments_that_are_no_json_object_are_refused(text: bytes) -> None:
     with pytest.raises(InvalidParameter, match="no JSON object"):
         exact_json.names(text)

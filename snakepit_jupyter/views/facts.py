@@ -5,8 +5,9 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeGuard
 
+from snakepit_jupyter.views.glance import glances, outline
 from snakepit_jupyter.views.metrics import Bests
-from snakepit_jupyter.views.numbers import count, number
+from snakepit_jupyter.views.numbers import number
 from snakepit_jupyter.views.scene import ResultLine
 from snakepit_jupyter.views.table import CHUNK, Table
 from snakepit_jupyter.views.wording import clean, short
@@ -15,7 +16,6 @@ FIELDS = 200
 RESULTS = 20
 LABEL_WIDTH = 60
 VALUE_WIDTH = 2000
-LONG = 50
 ENVELOPE = ("is_final", "_metadata")
 """What the envelope of a chunk adds to the tool's own fields."""
 
@@ -99,7 +99,7 @@ def _texts(fields: Fields, prefix: str = "") -> Iterator[tuple[str, str]]:
     """Every value in full as far as that is bearable; a dict's fields one by one."""
     for name, value in fields.items():
         if isinstance(value, dict) and not prefix:
-            yield from _texts(value, f"{name}.")
+            yield from _texts(glances(value), f"{name}.")
         else:
             yield f"{prefix}{name}", clean(_text(value)[:VALUE_WIDTH])
 
@@ -114,6 +114,5 @@ def _text(value: object) -> str:
             return "yes" if value else "no"
         case int() | float():
             return number(value)
-        case list() if len(value) > LONG:
-            return f"{count(len(value))} items"
-    return json.dumps(value, ensure_ascii=False)
+    outlined = outline(value)
+    return outlined if isinstance(outlined, str) else json.dumps(outlined, ensure_ascii=False)

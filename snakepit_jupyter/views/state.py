@@ -6,7 +6,9 @@ from collections.abc import Callable
 from threading import RLock
 
 from snakepit_jupyter.messages import Chunk, ChunkKind, RunState, RunStatus
+from snakepit_jupyter.values import Encoding
 from snakepit_jupyter.views.facts import ENVELOPE, Facts
+from snakepit_jupyter.views.glance import glances
 from snakepit_jupyter.views.kinds import View, kinds
 from snakepit_jupyter.views.pace import Pace
 from snakepit_jupyter.views.scene import LogLine
@@ -114,6 +116,10 @@ class ViewState:
         fields = chunk.envelope()
         for name in ENVELOPE:
             fields.pop(name, None)
+        if chunk.encoding is Encoding.BYTES:
+            del fields["raw_data_base64"]  # the same bytes once more
+        if chunk.encoding is not Encoding.JSON:
+            fields = glances(fields)
         if self._rivals:
             self._choose(fields)
         self.kind.take(fields)

@@ -1,8 +1,8 @@
 """A run as a view meets it, with time in the test's own hands."""
 
-import json
 from typing import Any
 
+from snakepit_jupyter import values
 from snakepit_jupyter.errors import Failure
 from snakepit_jupyter.messages import Chunk, ChunkKind, RunState, RunStatus, StopRung
 from snakepit_jupyter.values import Encoding
@@ -33,12 +33,20 @@ class Stage:
         fold_state(self.state, run)
 
     def yields(self, value: Any, *, after: float = 0.0, is_final: bool = False) -> None:
-        self.gives(json.dumps(value).encode(), after=after, is_final=is_final)
+        self.gives(*values.encode(value), after=after, is_final=is_final)
 
-    def gives(self, data: bytes, *, after: float = 0.0, is_final: bool = False, seq: int = 0) -> None:
+    def gives(
+        self,
+        data: bytes,
+        encoding: Encoding = Encoding.JSON,
+        *,
+        after: float = 0.0,
+        is_final: bool = False,
+        seq: int = 0,
+    ) -> None:
         self.now += after
         number = seq or self.state.last_seq + 1
-        fold(self.state, Chunk(number, ChunkKind.DATA, data, Encoding.JSON, is_final))
+        fold(self.state, Chunk(number, ChunkKind.DATA, data, encoding, is_final))
 
     def prints(self, text: str, kind: ChunkKind = ChunkKind.STDOUT) -> None:
         fold(self.state, Chunk(self.state.last_seq + 1, kind, text.encode()))
