@@ -4,12 +4,13 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 PORT ?= 8888
+FUZZ_SECONDS ?= 600
 VENV := .venv
 BIN := $(VENV)/bin
 GENERATED := snakepit_jupyter/codecs/_generated
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check format proto js bench clean
+.PHONY: help demo test check format proto js fuzz bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -51,6 +52,11 @@ proto: $(VENV)/.dev  ## make the gRPC code from proto/ again
 
 js: $(VENV)/.dev  ## bundle the front end from js/ again (needs node)
 	$(BIN)/python tools/generate.py js
+
+fuzz: $(VENV)/.dev  ## give random bytes to everything that reads a wire (FUZZ_SECONDS=600)
+	$(BIN)/python -m pip install -q --group fuzz
+	$(BIN)/python tests/fuzz/fuzz_wire.py -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -rss_limit_mb=2048 \
+		-artifact_prefix=tests/fuzz/found- $(VENV)/fuzz tests/fuzz/corpus
 
 bench: $(VENV)/.dev  ## measure the figures of the README
 	$(BIN)/python benchmarks/bench.py

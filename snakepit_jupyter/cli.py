@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from snakepit_jupyter import __version__, arguments, values
+from snakepit_jupyter import __version__, arguments, scaffold, values
 from snakepit_jupyter.client.calls import config_of
 from snakepit_jupyter.client.display import show_until_end
 from snakepit_jupyter.client.embedded import Listen
@@ -61,6 +61,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.add_argument("--tls-key", default="", metavar="PEM", help="the certificate's key")
     serve.set_defaults(do=_serve)
+    made = commands.add_parser("gen-adapter", help="write a package with an adapter of your own, and its test")
+    made.add_argument("name", metavar="NAME", help="as it is imported, for example my_tools")
+    made.add_argument("--directory", type=Path, default=Path(), metavar="DIR", help="where its folder is put (here)")
+    made.set_defaults(do=_gen_adapter)
     for command, workers in ((run, 1), (tools, 1), (serve, None)):
         command.add_argument("--adapter", action="append", metavar="MODULE:CLASS", help="an adapter of your own")
         default = "1" if workers else "the number of cores, at most 4"
@@ -100,6 +104,11 @@ def _serve(options: argparse.Namespace) -> None:
     config = config_of(options.pool_size, options.adapter, {})
     listen = Listen(options.listen, options.tls_certificate, options.tls_key)
     asyncio.run(serve(config, listen, options.token_file, _line))
+
+
+def _gen_adapter(options: argparse.Namespace) -> None:
+    package = scaffold.write(options.name, options.directory)
+    _line(f"{package} is written. Try it:\n    cd {package}\n    python -m pytest")
 
 
 def _line(text: str) -> None:

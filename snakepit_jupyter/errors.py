@@ -114,7 +114,7 @@ class InvalidParameter(UsageError):
     """An argument is missing, unknown or of the wrong type; `key` names it."""
 
     code = "invalid_parameter"
-    advice = "Correct the argument that `key` names."
+    advice = "Correct that argument."
 
     @property
     def key(self) -> str:

@@ -6,14 +6,14 @@ Everything goes through redaction. While nobody listens no event is made, and th
 import asyncio
 import platform
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from snakepit_jupyter.codecs._generated import snakepit_bridge_pb2 as bridge_pb
-from snakepit_jupyter.codecs.telemetry import event_from_pb
+from snakepit_jupyter.codecs.telemetry import Requests, event_from_pb
 from snakepit_jupyter.messages import Call, RunStatus, StopRung
 from snakepit_jupyter.pool.process import WorkerProcess
 from snakepit_jupyter.redaction import outward_fields, outward_text
@@ -44,34 +44,29 @@ class Line:
         self.said = said
         self._opening = opening
         self._ask = ask
-        self._wanted = listened
-        self._news = asyncio.Event()
-        self._sent = asyncio.Event()
+        self._requests = Requests([_toggle(listened)])
 
-    def events(self) -> AsyncGenerator[bridge_pb.TelemetryEvent, None]:
+    async def events(self) -> AsyncGenerator[Event, None]:
         """What the worker tells, until it ends."""
-        return self._opening(self._controls())
+        try:
+            async with aclosing(self._opening(self._requests)) as messages:
+                async for message in messages:
+                    yield event_from_pb(message)
+        finally:
+            self._requests.close()
 
     def tell(self, *, listened: bool) -> None:
         """Let the worker speak or be silent."""
-        self._wanted = listened
-        self._sent.clear()
-        self._news.set()
-
-    async def _controls(self) -> AsyncIterator[bridge_pb.TelemetryControl]:
-        while True:
-            self._news.clear()
-            told = self._wanted
-            yield bridge_pb.TelemetryControl(toggle=bridge_pb.TelemetryToggle(enabled=told))
-            # Only when gRPC asks for the next one has this one been sent.
-            if told is self._wanted:
-                self._sent.set()
-                await self._news.wait()
+        self._requests.say(_toggle(listened))
 
     async def obeyed(self) -> None:
         """Wait until the worker has done as it was told: it answers a later question on the same connection."""
-        await self._sent.wait()
+        await self._requests.sent()
         await self._ask(ASKING)
+
+
+def _toggle(enabled: bool) -> bridge_pb.TelemetryControl:
+    return bridge_pb.TelemetryControl(toggle=bridge_pb.TelemetryToggle(enabled=enabled))
 
 
 class Hub:
@@ -179,9 +174,9 @@ class Hub:
 
     async def _read(self, line: Line) -> None:
         try:
-            async with aclosing(line.events()) as messages:
-                async for message in messages:
-                    self._pass_on(event_from_pb(message), line.said)
+            async with aclosing(line.events()) as events:
+                async for event in events:
+                    self._pass_on(event, line.said)
         finally:
             if self._lines.get(line.said["worker_id"]) is line:
                 del self._lines[line.said["worker_id"]]

@@ -11,15 +11,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from snakepit_jupyter import values
 from snakepit_jupyter.client.connection import Answer, CallFailed
 from snakepit_jupyter.client.core import Core, Remote
 from snakepit_jupyter.client.host_tools import HostTool
 from snakepit_jupyter.client.portal import portal
+from snakepit_jupyter.client.reading import value_of
 from snakepit_jupyter.config import Config
 from snakepit_jupyter.errors import InvalidConfig
 from snakepit_jupyter.messages import Call, Chunk, ChunkKind, Status, ToolInfo
-from snakepit_jupyter.values import Encoding
 
 Arguments = Mapping[str, Any]
 Binary = Mapping[str, bytes | bytearray | memoryview]
@@ -129,9 +128,7 @@ def settle(outcome: Outcome) -> Any:
         print_text(chunk)
     if isinstance(outcome, CallFailed):
         raise outcome.error
-    if not outcome.data and outcome.encoding is not Encoding.BYTES:
-        return None
-    return values.decode(outcome.data, outcome.encoding)
+    return value_of(outcome.data, outcome.encoding)
 
 
 def print_text(chunk: Chunk) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Self, TypeVar
 
 from snakepit_jupyter.client.connection import Connection
 from snakepit_jupyter.client.portal import portal, wake_often
+from snakepit_jupyter.client.reading import envelope_of
 from snakepit_jupyter.errors import ChunksLost, RunStopped, SnakepitError, error_from
 from snakepit_jupyter.messages import Chunk, ChunkKind, RunState, Update
 
@@ -119,7 +120,7 @@ class Run:
             )
         for chunk in update.chunks:
             if chunk.kind is ChunkKind.DATA:
-                yield chunk.envelope()
+                yield envelope_of(chunk)
             else:
                 self._on_text(chunk)
             reader.consumed(chunk)
@@ -191,7 +192,7 @@ class Run:
             if error := shown.exception():  # the run itself went its way
                 warnings.warn(f"{self.tool} could not be shown to its end: {error!r}", stacklevel=3)
         self._raise_failure()
-        return self._state.final.envelope() if self._state.final else {"is_final": True}
+        return envelope_of(self._state.final) if self._state.final else {"is_final": True}
 
     def _raise_failure(self) -> None:
         if self._state.failure:

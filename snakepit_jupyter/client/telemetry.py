@@ -13,7 +13,7 @@ import grpc.aio
 
 from snakepit_jupyter.client.portal import portal
 from snakepit_jupyter.codecs._generated import snakepit_bridge_pb2_grpc as bridge_grpc
-from snakepit_jupyter.codecs.telemetry import controls_of, event_from_pb, requests
+from snakepit_jupyter.codecs.telemetry import Requests, controls_of, event_from_pb
 from snakepit_jupyter.errors import GrpcUnavailable, InvalidParameter, SnakepitError
 from snakepit_jupyter.telemetry import LIMIT, Event, Policy
 
@@ -47,7 +47,8 @@ async def events(
         grpc.aio.AioRpcError: if it could not be opened, or the connection broke.
     """
     stub: Any = bridge_grpc.BridgeServiceStub(channel)
-    rpc = stub.StreamTelemetry(requests(controls_of(policy)), metadata=tuple(metadata))
+    requests = Requests(controls_of(policy))
+    rpc = stub.StreamTelemetry(requests, metadata=tuple(metadata))
     try:
         await rpc.initial_metadata()
         if not rpc.done():
@@ -59,6 +60,7 @@ async def events(
             if wanted.admits(event.name, 0.0):
                 yield event
     finally:
+        requests.close()
         rpc.cancel()
 
 

@@ -91,13 +91,18 @@ def call_from_pb(message: pb.ToolCall) -> Call:
 def failure_to_pb(failure: Failure) -> pb.Failure:
     return pb.Failure(
         code=failure.code,
-        message=failure.message,
-        hint=failure.hint,
+        message=_utf8(failure.message),
+        hint=_utf8(failure.hint),
         retryable=failure.retryable,
-        remote_type=failure.remote_type,
-        remote_traceback=failure.remote_traceback,
-        details=failure.details,
+        remote_type=_utf8(failure.remote_type),
+        remote_traceback=_utf8(failure.remote_traceback),
+        details={_utf8(key): _utf8(value) for key, value in failure.details.items()},
     )
+
+
+def _utf8(text: str) -> str:
+    """A text that can travel: an exception's may hold half a surrogate pair."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def failure_from_pb(message: pb.Failure) -> Failure:

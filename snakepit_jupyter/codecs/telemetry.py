@@ -91,11 +91,37 @@ def controls_of(policy: Policy) -> list[pb.TelemetryControl]:
     return [*controls, pb.TelemetryControl(toggle=pb.TelemetryToggle(enabled=policy.enabled))]
 
 
-async def requests(controls: Iterable[pb.TelemetryControl]) -> AsyncIterator[pb.TelemetryControl]:
-    """The side of a stream that asks: the controls, then nothing more. It stays open, as long as the stream does."""
-    for control in controls:
-        yield control
-    await asyncio.Event().wait()
+class Requests:
+    """The side of a stream that asks: controls, one after another, until it is closed.
+
+    gRPC goes on to ask for the next control when the stream has ended; so it has to be closed.
+
+    Args:
+        controls: the first ones.
+    """
+
+    def __init__(self, controls: Iterable[pb.TelemetryControl] = ()) -> None:
+        self._waiting: asyncio.Queue[pb.TelemetryControl | None] = asyncio.Queue()
+        for control in controls:
+            self.say(control)
+
+    def say(self, control: pb.TelemetryControl) -> None:
+        """Send one more."""
+        self._waiting.put_nowait(control)
+
+    def close(self) -> None:
+        """Send no more."""
+        self._waiting.put_nowait(None)
+
+    async def sent(self) -> None:
+        """Wait until all that was said has been sent."""
+        await self._waiting.join()
+
+    async def __aiter__(self) -> AsyncIterator[pb.TelemetryControl]:
+        while (control := await self._waiting.get()) is not None:
+            yield control
+            # Only when the next one is asked for has this one been sent.
+            self._waiting.task_done()
 
 
 async def stream(

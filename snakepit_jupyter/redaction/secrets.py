@@ -20,7 +20,10 @@ PRIVATE_KEY = re.compile(
     r"-----BEGIN [A-Z0-9 ]{0,40}?PRIVATE KEY(?: BLOCK)?-----(?s:.*?)(?:-----END [A-Z0-9 ]{0,60}+-----|\Z)"
 )
 # A path may hold an @ as well, so what begins as a port is no password.
-IN_URL = re.compile(r"(://[^\s/?#@:\"']*+:)(?!\d{1,5}/|\*\*\*@)(?:[^\s/?#\"']{1,128}|[^\s@\"']{1,64}+)(?=@)")
+IN_URL = re.compile(
+    r"(://[^\s/?#@:\"']*+:)(?!\d{1,5}/|\*\*\*)(?:[^\s/?#\"']+|[^\s@\"'*]{1,64}+)(?=@)",
+    re.ASCII,
+)
 HEADER = re.compile(
     r"((?:[aA](?i:uthorization)|[cC](?i:ookie))[ \t]*+[:=][ \t]*+)(?!\*\*\*)"
     r"(?:[dD](?i:igest)[ \t][^\r\n]*+|(?:[^\s\"'\\]|\\(?![nr]))(?:[^\r\n\"'\\]|\\(?![nr]))*+)",
@@ -75,7 +78,7 @@ TYPE = r"(?:Any|SecretStr|(?:Optional\[)?(?:bytes|str)\]?)(?:[ \t]*\|[ \t]*None)
 # Between name and value: in code, JSON, headers, queries and environments; in a percent-encoded query; in XML; in
 # a tuple.
 BETWEEN = (
-    rf"(?:[ \t]*+(?::[ \t]*+{TYPE}[ \t]*+=(?!=)|!=|[:=]{{1,2}}+>?+)[ \t]*+|%3[ADad]|>(?=[^\s<>])"
+    rf"(?>[ \t]*+(?::[ \t]*+{TYPE}[ \t]*+=(?!=)|!=|[:=]{{1,2}}+>?+)[ \t]*+|%3[ADad]|>(?=[^\s<>])"
     rf"|(?(named)[ \t]*+,[ \t]*+(?:value[ \t]*+=[ \t]*+)?+(?=[BFRUbfru]{{0,2}}+{QUOTE})|(?!)))"
 )
 # A value in quotes goes on to the same quote, escaped as often.
@@ -84,14 +87,14 @@ STRING = r"\"(?:[^\"\\]++|(?s:\\.))*+\"?|'(?:[^'\\]++|(?s:\\.))*+'?"
 # Another is a call or a list, or it goes on to a blank, less what closes around it. That there is none is no secret.
 TO_BLANK = r"[^\s\"'&<>]*[^\s\"'&<>,;)\]}\\]"
 UNQUOTED = (
-    r"(?!(?:None|null|nil|undefined|[Tt]rue|[Ff]alse|\*\*\*)(?:[\s,;)\]}&\"'<>\\]|\Z))"
+    r"(?!\*\*\*|(?:None|null|nil|undefined|[Tt]rue|[Ff]alse)(?:[\s,;)\]}&\"'<>\\]|\Z))"
     r"(?:(?i:basic|bearer|token|apikey|negotiate)[ \t]++)?+"
     rf"(?:[\w.]{{0,40}}+[(\[{{](?:[^)\]}}\"']++|{STRING})*+[)\]}}]?+(?:{TO_BLANK})?|{TO_BLANK})"
 )
 SECRET = rf"(?(quote){QUOTED}|{UNQUOTED})"
 ASSIGNED = re.compile(rf"((?:{NAME})(?P<named>{QUOTE}\]?)?+{BETWEEN}{OPENING}){SECRET}", re.ASCII)
 FLAG = re.compile(
-    rf"(-(?<![\w-]-)-?+(?:[A-Za-z0-9]{{1,16}}+[_-]){{0,4}}?(?:{NAME})[ \t]++(?!-){OPENING}){SECRET}", re.ASCII
+    rf"(-(?<![\w*-]-)-?+(?:[A-Za-z0-9]{{1,16}}+[_-]){{0,4}}?(?:{NAME})[ \t]++(?!-){OPENING}){SECRET}", re.ASCII
 )
 SECRET_NAME = re.compile(rf"(?:{NAME})\Z", re.ASCII)
 
@@ -100,14 +103,15 @@ def _after_its_name(found: re.Match[str]) -> str:
     return f"{found[1]}{MASK}"
 
 
+# Keys come last: what is assigned to a name goes as a whole, whatever stands around a key in it.
 STEPS: tuple[tuple[re.Pattern[str], Any], ...] = (
     (PRIVATE_KEY, MASK),
     (IN_URL, _after_its_name),
     (HEADER, _after_its_name),
     (BEARER, _after_its_name),
-    (KEYS, MASK),
     (FLAG, _after_its_name),
     (ASSIGNED, _after_its_name),
+    (KEYS, MASK),
 )
 
 

@@ -5,13 +5,20 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from typing import Any
 
+from snakepit_jupyter import tracing
 from snakepit_jupyter.codecs.protobuf import failure_to_pb, tool_to_pb
+from snakepit_jupyter.errors import describe
 from snakepit_jupyter.lifeline import Parent
 from snakepit_jupyter.worker import compat
 from snakepit_jupyter.worker.catalog import Catalog, load_catalog
-from snakepit_jupyter.worker.runtime import Runtime, describe
+from snakepit_jupyter.worker.host import HostTools
+from snakepit_jupyter.worker.job import OURS
+from snakepit_jupyter.worker.link import BridgeLink
+from snakepit_jupyter.worker.peer import PeerService
+from snakepit_jupyter.worker.runtime import Runtime
 from snakepit_jupyter.worker.server import ServerThread
 
 BUILTIN = ("snakepit_jupyter.adapters.demo:DemoAdapter", "snakepit_jupyter.adapters.training:TrainingAdapter")
@@ -30,7 +37,7 @@ def main() -> None:
     try:
         runtime, catalog = _open(config)
     except Exception as error:
-        parent.answer({"failure": failure_to_pb(describe(error)).SerializeToString().hex()})
+        parent.answer({"failure": failure_to_pb(describe(error, OURS)).SerializeToString().hex()})
         sys.exit(1)
     parent.watch(lambda: _leave(runtime))
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=_leave, args=(runtime,)).start())
@@ -46,9 +53,15 @@ def main() -> None:
 
 def _open(config: dict[str, Any]) -> tuple[Runtime, Catalog]:
     catalog = load_catalog(BUILTIN, config["adapters"])
-    runtime = Runtime(catalog)
-    ServerThread(runtime, config["address"], config["token"]).start()
+    tracing.configure_worker()
+    link = _link(config.get("bridge") or {})
+    runtime = Runtime(catalog, HostTools(link) if link else None)
+    ServerThread(runtime, config["address"], config["token"], PeerService(runtime, link)).start()
     return runtime, catalog
+
+
+def _link(bridge: Mapping[str, str]) -> BridgeLink | None:
+    return BridgeLink(bridge["address"], bridge["token"]) if bridge else None
 
 
 def _leave(runtime: Runtime) -> None:
@@ -60,9 +73,9 @@ def _leave(runtime: Runtime) -> None:
 
 def _exit() -> None:
     """Go, and take along what the tools started: a worker leads its process group."""
+    tracing.flush()
     if os.getpgrp() == os.getpid():
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        os.killpg(0, signal.SIGTERM)
+        os.killpg(0, signal.SIGTERM)  # our own handler only notes it: there is no time left to run it
     os._exit(0)
 
 

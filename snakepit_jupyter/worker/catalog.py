@@ -23,15 +23,23 @@ class Tool:
     method: str
 
 
+def _as_it_is(outcome: Any) -> Any:
+    return outcome
+
+
 @dataclass(slots=True)
 class Catalog:
     """All tools of a worker, and the adapters' instances.
+
+    Args:
+        settle: what is done with what `initialize` and `cleanup` return, which is a coroutine if they are async.
 
     Attributes:
         tools: by name.
         notices: what the user should know once, for example which tool replaced which.
     """
 
+    settle: Callable[[Any], object] = _as_it_is
     tools: dict[str, Tool] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
     _instances: dict[tuple[str, type], Any] = field(default_factory=dict)
@@ -55,6 +63,7 @@ class Catalog:
                 streaming=mark.supports_streaming,
                 adapter=path,
                 builtin=builtin,
+                required_variables=mark.required_variables,
             )
             self._list(Tool(info, signature, adapter, name))
 
@@ -77,14 +86,19 @@ class Catalog:
         except KeyError:
             raise ToolNotFound(f"this worker has no tool {name!r}") from None
 
-    def method(self, tool: Tool, session_id: str) -> Callable[..., Any]:
-        """The tool's method, of the session's own instance of its adapter."""
+    def instance(self, tool: Tool, session_id: str) -> Any:
+        """The session's own instance of the tool's adapter."""
         key = (session_id, tool.adapter)
         if key not in self._instances:
-            instance = tool.adapter()
-            _hook(instance, "initialize")
-            self._instances[key] = instance
-        return getattr(self._instances[key], tool.method)  # type: ignore[no-any-return]
+            made = tool.adapter()
+            self._hook(made, "initialize")
+            self._instances[key] = made
+        return self._instances[key]
+
+    def _hook(self, instance: Any, name: str) -> None:
+        function = getattr(instance, name, None)
+        if callable(function):
+            self.settle(function())
 
     def has_session(self, session_id: str) -> bool:
         """Whether a session has instances."""
@@ -95,8 +109,8 @@ class Catalog:
         keys = [key for key in self._instances if key[0] == session_id]
         for key in keys:
             try:
-                _hook(self._instances.pop(key), "cleanup")
-            except Exception:  # the other sessions' adapters must not suffer
+                self._hook(self._instances.pop(key), "cleanup")
+            except BaseException:  # the other sessions' adapters must not suffer
                 traceback.print_exc()
         return len(keys)
 
@@ -104,12 +118,6 @@ class Catalog:
         """Clean up every instance."""
         for session_id in {session_id for session_id, _ in self._instances}:
             self.close_session(session_id)
-
-
-def _hook(instance: Any, name: str) -> None:
-    function = getattr(instance, name, None)
-    if callable(function):
-        function()
 
 
 def load_catalog(builtin: Sequence[str], adapters: Sequence[str]) -> Catalog:

@@ -23,10 +23,13 @@ class Outbox:
     Args:
         loop: the loop that sends.
         limit: how many bytes the tool may be ahead.
+
+    Attributes:
+        loop: the same.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, limit: int = LIMIT) -> None:
-        self._loop = loop
+        self.loop = loop
         self._limit = limit
         self._changed = threading.Condition(threading.Lock())
         self._chunks: list[pb.Chunk] = []
@@ -94,4 +97,4 @@ class Outbox:
     def _wake_sender(self) -> None:
         if self._sender_waits:
             self._sender_waits = False
-            self._loop.call_soon_threadsafe(self._news.set)
+            self.loop.call_soon_threadsafe(self._news.set)

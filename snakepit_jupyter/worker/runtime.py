@@ -6,55 +6,34 @@ else of a worker (its server, its lifeline) lives on other threads and talks to 
 """
 
 import queue
-import signal
 import sys
-import threading
 import time
-import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterator
 from contextvars import copy_context
-from types import FrameType
 from typing import Any
 
-from snakepit_jupyter import exact_json
+from snakepit_jupyter import values
 from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2 as pb
-from snakepit_jupyter.codecs.protobuf import failure_to_pb
-from snakepit_jupyter.errors import Failure, SnakepitError, StreamingRequired
-from snakepit_jupyter.messages import Call, ChunkKind, StopRung
+from snakepit_jupyter.errors import StreamingRequired
+from snakepit_jupyter.messages import ChunkKind, StopRung
+from snakepit_jupyter.worker import telemetry
+from snakepit_jupyter.worker.arguments import arguments_of
 from snakepit_jupyter.worker.capture import Capture
-from snakepit_jupyter.worker.catalog import Catalog
-from snakepit_jupyter.worker.context import CURRENT, SessionContext
-from snakepit_jupyter.worker.outbox import Abandoned, Outbox
+from snakepit_jupyter.worker.catalog import Catalog, Tool
+from snakepit_jupyter.worker.context import CURRENT
+from snakepit_jupyter.worker.host import Host, NoHost
+from snakepit_jupyter.worker.job import Job, ending, stopped
+from snakepit_jupyter.worker.mainloop import MainLoop
+from snakepit_jupyter.worker.stream import Stream
+from snakepit_jupyter.worker.usercode import UserCode
+
+__all__ = ["Job", "Runtime"]
 
 TEXT_KINDS = {
     ChunkKind.STDOUT: pb.CHUNK_KIND_STDOUT,
     ChunkKind.STDERR: pb.CHUNK_KIND_STDERR,
     ChunkKind.LOG: pb.CHUNK_KIND_LOG,
 }
-OUR_FRAMES = __name__.rpartition(".")[0].replace(".", "/")
-
-
-class Job:
-    """One call in this worker: what to run and where its chunks go."""
-
-    def __init__(self, call: Call, outbox: Outbox) -> None:
-        self.call = call
-        self.outbox = outbox
-        self.rung = StopRung.NONE
-
-    @property
-    def cancelled(self) -> bool:
-        return self.rung is not StopRung.NONE
-
-    @property
-    def context(self) -> SessionContext:
-        return SessionContext(
-            self.call.session_id,
-            self.call.call_id,
-            self.call.labels,
-            self.call.deadline,
-            lambda: self.cancelled,
-        )
 
 
 class Runtime:
@@ -62,38 +41,44 @@ class Runtime:
 
     Args:
         catalog: the tools there are.
+        host: the way to the host tools, if there is one.
     """
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, host: Host | None = None) -> None:
         self._catalog = catalog
+        self._host = host or NoHost()
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._loop = MainLoop()
+        self._code = UserCode(self._loop)
         self._jobs: dict[str, Job] = {}
-        self._current: Job | None = None
-        self._interruptible = False
         self._capture = Capture(self._print)
-        self._main_thread = threading.get_ident()
+        catalog.settle = self._code.settle
 
     # Any thread.
 
     def submit(self, job: Job) -> None:
         self._jobs[job.call.call_id] = job
-        self._inbox.put(lambda: self._run(job))
+        self._act(lambda: self._run(job))
 
     def cancel(self, call_id: str, rung: StopRung) -> bool:
         """Ask a call to stop; False if it is not here (any more).
 
         Args:
             call_id: the call.
-            rung: COOPERATIVE closes its generator at the next yield, INTERRUPT raises KeyboardInterrupt in it.
+            rung: COOPERATIVE closes its generator at the next yield, INTERRUPT raises KeyboardInterrupt in it, or
+                CancelledError where it awaits.
         """
         job = self._jobs.get(call_id)
         if job is None:
             return False
-        job.rung = rung
-        job.outbox.abandon()
-        if rung is StopRung.INTERRUPT and job is self._current:
-            signal.pthread_kill(self._main_thread, signal.SIGINT)
+        job.stop(rung)
+        if rung is StopRung.INTERRUPT:
+            self._code.interrupt(job)
         return True
+
+    def is_own_interrupt(self) -> bool:
+        """Whether a SIGINT that has just come is one of ours, for a call, and not for the process."""
+        return self._code.was_sent()
 
     def has_session(self, session_id: str) -> bool:
         """Whether a session has left something here, or is just about to."""
@@ -102,42 +87,46 @@ class Runtime:
 
     def close_session(self, session_id: str, done: Callable[[int], None]) -> None:
         """Clean up a session's adapters on the main thread, after what was submitted before."""
-        self._inbox.put(lambda: done(self._catalog.close_session(session_id)))
+        self._act(lambda: done(self._close_session(session_id)))
 
     def stop(self) -> None:
         """Let `serve` return, once the running call has ended."""
         for call_id in list(self._jobs):
             self.cancel(call_id, StopRung.INTERRUPT)
-        self._inbox.put(None)
+        self._act(None)
+
+    def _act(self, action: Callable[[], None] | None) -> None:
+        self._inbox.put(action)
+        self._loop.wake()
 
     # The main thread.
 
     def serve(self) -> None:
         """Run jobs until `stop` is called. To be called on the main thread."""
-        signal.signal(signal.SIGINT, self._on_interrupt)
+        self._code.listen()
+        values.set_first_seen(_tell_of_marker)
         self._capture.install()
-        while (action := self._inbox.get()) is not None:
+        while (action := self._loop.next(self._inbox)) is not None:
             action()
         self._catalog.close()
+        self._loop.close()
 
-    def _on_interrupt(self, _signal: int, _frame: FrameType | None) -> None:
-        """KeyboardInterrupt is for the user's code only, and only if its own call is to be interrupted."""
-        job = self._current
-        if self._interruptible and job is not None and job.rung is StopRung.INTERRUPT:
-            self._interruptible = False
-            raise KeyboardInterrupt
+    def _close_session(self, session_id: str) -> int:
+        closed = self._catalog.close_session(session_id)
+        self._loop.end_tasks(session_id)
+        return closed
 
     def _run(self, job: Job) -> None:
         started = time.perf_counter()
-        self._current = job
+        self._code.job = job
         try:
             end = copy_context().run(self._end_of, job)
         except KeyboardInterrupt:  # it came while the call was just ending
-            end = _stopped()
+            end = stopped()
         finally:
-            self._interruptible = False
+            self._code.stand_still()
             self._capture.finish()
-            self._current = None
+            self._code.job = None
             self._jobs.pop(job.call.call_id, None)
         end.duration = time.perf_counter() - started
         job.outbox.finish(end)
@@ -145,79 +134,43 @@ class Runtime:
     def _end_of(self, job: Job) -> pb.CallEnd:
         """Run the call; how it ended."""
         try:
-            CURRENT.set(job.context)
+            CURRENT.set(job.context(self._host))
             return self._perform(job)
-        except (Abandoned, GeneratorExit):
-            return _stopped()
-        except KeyboardInterrupt as error:
-            return _stopped() if job.cancelled else _failed(error)
         except BaseException as error:
-            return _failed(error)
+            return ending(job, error)
 
     def _perform(self, job: Job) -> pb.CallEnd:
-        if job.cancelled:
-            raise Abandoned
         tool = self._catalog.find(job.call.tool)
-        arguments = tool.signature.bind(exact_json.decode(job.call.arguments))
-        method = self._user_code(self._catalog.method, tool, job.call.session_id)
-        outcome = self._user_code(method, **arguments)
+        arguments = tool.signature.bind(arguments_of(job.call))
+        method = self._code.call(self._method, tool)
+        with telemetry.execution(job.call):
+            return self._give(job, tool, self._code.settle(self._code.call(method, **arguments)))
+
+    def _give(self, job: Job, tool: Tool, outcome: Any) -> pb.CallEnd:
+        """Send what a tool returned: the items it gives one by one, or its result."""
         if job.call.streaming:
-            self._stream(job, outcome)
+            Stream(job, self._code, self._loop).send(outcome)
             return pb.CallEnd(outcome=pb.OUTCOME_DONE)
-        if isinstance(outcome, Iterator):
+        if isinstance(outcome, (Iterator, AsyncIterable)):
             raise StreamingRequired(
                 f"{tool.info.name} gives a stream of values",
                 hint="Mark it with @tool(supports_streaming=True) and call it with execute_stream.",
             )
-        data, encoding = _payload(outcome)
+        data, encoding = job.writer.payload(outcome)
         return pb.CallEnd(outcome=pb.OUTCOME_DONE, result=data, result_encoding=encoding)
 
-    def _user_code(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        """Call the user's code; only here an interrupt may be raised."""
-        self._interruptible = True
-        try:
-            return function(*args, **kwargs)
-        finally:
-            self._interruptible = False
-
-    def _stream(self, job: Job, outcome: Any) -> None:
-        """Send each item as a chunk, and a final one if none of them was."""
-        if not isinstance(outcome, Iterable) or isinstance(outcome, (str, bytes, bytearray, dict)):
-            outcome = iter([outcome])
-        items = iter(outcome)
-        try:
-            returned = self._send_items(job, items)
-        finally:
-            close = getattr(items, "close", None)
-            if callable(close):
-                close()  # not as interruptible code: who was asked to stop may clean up, until the worker is killed
-        if returned is not SENT_FINAL:
-            data, encoding = _payload(returned)
-            job.outbox.put(pb.Chunk(data=data, encoding=encoding, is_final=True))
-
-    def _send_items(self, job: Job, items: Iterator[Any]) -> Any:
-        """Send the items up to a final one; what a generator returned, if none was final."""
-        while True:
-            if job.cancelled:
-                raise Abandoned
-            try:
-                item = self._user_code(next, items)
-            except StopIteration as stop:
-                return stop.value
-            is_final = isinstance(item, dict) and item.get("is_final") is True
-            data, encoding = _payload(item)
-            job.outbox.put(pb.Chunk(data=data, encoding=encoding, is_final=is_final))
-            if is_final:
-                self._let_finish(items)
-                return SENT_FINAL
-
-    def _let_finish(self, items: Iterator[Any]) -> None:
-        """Run what stands after the final yield. Nothing comes after a final chunk, so a further item ends it."""
-        self._user_code(next, items, None)
+    def _method(self, tool: Tool) -> Callable[..., Any]:
+        """The tool's method, of the session's own instance of its adapter, which is told of the call."""
+        context = CURRENT.get()
+        instance = self._catalog.instance(tool, context.session_id)
+        tell = getattr(instance, "set_session_context", None)
+        if callable(tell):
+            tell(context)
+        return getattr(instance, tool.method)  # type: ignore[no-any-return]
 
     def _print(self, kind: ChunkKind, text: str) -> None:
         """One or more whole lines from user code, on whatever thread it runs."""
-        job = self._current
+        job = self._code.job
         if job is None:
             if sys.__stderr__:
                 sys.__stderr__.write(text + "\n")
@@ -225,42 +178,6 @@ class Runtime:
         job.outbox.put_text(pb.Chunk(kind=TEXT_KINDS[kind], data=text.encode("utf-8", "replace")))
 
 
-SENT_FINAL = object()
-
-
-def _payload(value: Any) -> tuple[bytes, pb.Encoding.ValueType]:
-    """A value on the wire: None as nothing, bytes as they are, all else as JSON."""
-    if value is None:
-        return b"", pb.ENCODING_JSON
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return bytes(value), pb.ENCODING_BYTES
-    return exact_json.encode(value), pb.ENCODING_JSON
-
-
-def _stopped() -> pb.CallEnd:
-    return pb.CallEnd(outcome=pb.OUTCOME_STOPPED)
-
-
-def _failed(error: BaseException) -> pb.CallEnd:
-    return pb.CallEnd(outcome=pb.OUTCOME_FAILED, failure=failure_to_pb(describe(error)))
-
-
-def describe(error: BaseException) -> Failure:
-    """An exception as a failure: our own as they are, the tool's with its type and traceback."""
-    if isinstance(error, SnakepitError):
-        return error.failure()
-    kind = type(error).__name__
-    return Failure(
-        code="tool_error",
-        message=f"{kind}: {error}" if str(error) else kind,
-        remote_type=kind,
-        remote_traceback="".join(traceback.format_exception(_without_our_frames(error))),
-    )
-
-
-def _without_our_frames(error: BaseException) -> BaseException:
-    """Leave out the frames above the tool: they are the same for every tool."""
-    trace = error.__traceback__
-    while trace is not None and OUR_FRAMES in trace.tb_frame.f_code.co_filename.replace("\\", "/"):
-        trace = trace.tb_next
-    return error.with_traceback(trace or error.__traceback__)
+def _tell_of_marker(kind: str) -> None:
+    """A value of a type that cannot be sent was met for the first time."""
+    telemetry.emit("snakepit.serialization.unserializable_marker", {"first_seen": 1}, {"type": kind})

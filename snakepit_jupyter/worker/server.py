@@ -1,20 +1,26 @@
-"""The worker's face: WorkerService over gRPC, on a loop of its own thread. Translation only."""
+"""The worker's faces over gRPC, on a loop of its own thread: WorkerService for our bridge, BridgeService for peers."""
 
 import asyncio
+import concurrent.futures
+import contextlib
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import Sequence
 from typing import Any
 
 import grpc.aio
 
+from snakepit_jupyter.codecs._generated import snakepit_bridge_pb2_grpc as bridge_grpc
 from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2 as pb
 from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2_grpc as pb_grpc
 from snakepit_jupyter.codecs.protobuf import RUNGS, call_from_pb
-from snakepit_jupyter.messages import StopRung
 from snakepit_jupyter.transport.auth import TokenCheck
 from snakepit_jupyter.transport.options import CHANNEL_OPTIONS
-from snakepit_jupyter.worker.outbox import Outbox
-from snakepit_jupyter.worker.runtime import Job, Runtime
+from snakepit_jupyter.worker.calls import updates_of
+from snakepit_jupyter.worker.peer import PeerService
+from snakepit_jupyter.worker.runtime import Runtime
+
+# Seconds that the server's loop has for its own end.
+ENDING = 0.5
 
 
 class WorkerService(pb_grpc.WorkerServiceServicer):
@@ -23,19 +29,11 @@ class WorkerService(pb_grpc.WorkerServiceServicer):
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 
-    async def RunTool(self, request: pb.ToolCall, context: Any) -> AsyncIterator[pb.CallUpdate]:
-        call = call_from_pb(request)
-        outbox = Outbox(asyncio.get_running_loop())
-        self._runtime.submit(Job(call, outbox))
-        ended = False
-        try:
-            while not ended:
-                update = await outbox.take()
-                ended = update.HasField("end")
-                yield update
-        finally:
-            if not ended:  # the bridge has gone
-                self._runtime.cancel(call.call_id, StopRung.COOPERATIVE)
+    async def RunTool(self, request: pb.ToolCall, context: Any) -> None:  # type: ignore[override]
+        # Written, not yielded: gRPC tells a handler that waits in a `yield` nothing of its reader's going.
+        async with contextlib.aclosing(updates_of(self._runtime, call_from_pb(request))) as updates:
+            async for update in updates:
+                await context.write(update)
 
     async def CancelCall(self, request: pb.CancelCallRequest, context: Any) -> pb.CancelCallReply:
         return pb.CancelCallReply(known=self._runtime.cancel(request.call_id, RUNGS[request.rung]))
@@ -58,36 +56,61 @@ class ServerThread:
 
     Args:
         runtime: what it serves.
-        address: where it listens, for example "unix:/path".
-        token: the secret that callers must know.
+        address: where it listens, for example "unix:/path" or "127.0.0.1:0".
+        token: the secret that callers must know. "" for none, and then only peers are served: our own bridges
+            start their workers with one.
+        peer: the face for peers, if it is to know more than the runtime.
+        options: gRPC's.
     """
 
-    def __init__(self, runtime: Runtime, address: str, token: str) -> None:
-        self._runtime = runtime
+    def __init__(
+        self,
+        runtime: Runtime,
+        address: str,
+        token: str = "",
+        peer: PeerService | None = None,
+        options: Sequence[tuple[str, Any]] = CHANNEL_OPTIONS,
+    ) -> None:
         self._address = address
-        self._token = token
-        self._listening = threading.Event()
-        self._error: BaseException | None = None
+        self._interceptors = [TokenCheck(token)] if token else []
+        self._own = WorkerService(runtime) if token else None
+        self._peer = peer or PeerService(runtime)
+        self._options = options
+        self._listening: concurrent.futures.Future[int] = concurrent.futures.Future()
         self._thread = threading.Thread(target=self._run, name="server", daemon=True)
 
-    def start(self) -> None:
-        """Return once it listens."""
+    def start(self) -> int:
+        """Return once it listens: the port, or some number of a Unix socket.
+
+        Raises:
+            RuntimeError: if it cannot listen there.
+        """
         self._thread.start()
-        self._listening.wait()
-        if self._error:
-            raise self._error
+        return self._listening.result()
+
+    def stop(self, grace: float) -> None:
+        """Take no further calls, let those there are end within `grace` seconds. Any thread but its own."""
+        self._grace = grace
+        with contextlib.suppress(RuntimeError):  # it has been stopped
+            self._loop.call_soon_threadsafe(self._asked_to_stop.set)
+        self._thread.join(grace + ENDING)
 
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
         except BaseException as error:
-            self._error = error
-            self._listening.set()
+            if not self._listening.done():
+                self._listening.set_exception(error)
 
     async def _serve(self) -> None:
-        server = grpc.aio.server(interceptors=[TokenCheck(self._token)], options=CHANNEL_OPTIONS)
-        pb_grpc.add_WorkerServiceServicer_to_server(WorkerService(self._runtime), server)
-        server.add_insecure_port(self._address)
+        self._loop = asyncio.get_running_loop()
+        self._asked_to_stop = asyncio.Event()
+        server = grpc.aio.server(interceptors=self._interceptors, options=self._options)
+        bridge_grpc.add_BridgeServiceServicer_to_server(self._peer, server)
+        if self._own:
+            pb_grpc.add_WorkerServiceServicer_to_server(self._own, server)
+        port = server.add_insecure_port(self._address)
         await server.start()
-        self._listening.set()
-        await server.wait_for_termination()
+        self._listening.set_result(port)
+        await self._asked_to_stop.wait()
+        await server.stop(self._grace)

@@ -75,9 +75,9 @@ def test_a_wrong_model_setting_is_refused_by_its_key(given: dict[str, Any], mess
 
 
 def test_the_range_of_a_number_is_told() -> None:
-    with pytest.raises(InvalidParameter, match=r"allowed is a number above 0 and below 1$"):
+    with pytest.raises(InvalidParameter, match=r"allowed is a number above 0 and below 1\n"):
         training_settings({"validation_split": 1})
-    with pytest.raises(InvalidParameter, match=r"from 1 to 1,000,000 or None$"):
+    with pytest.raises(InvalidParameter, match=r"from 1 to 1,000,000 or None\n"):
         training_settings({"patience": "never"})
 
 

@@ -231,8 +231,7 @@ def test_with_tls_it_may_be_open_to_others_and_errors_that_leave_show_no_content
     tls = ["--tls-certificate", str(certificate), "--tls-key", str(key)]
     with served("--listen", "0.0.0.0:0", *tls, "--adapter", "tools_for_tests:Failures") as running:
         port = running.address.rpartition(":")[2]
-        given = {"token_file": running.token_file, "certificate": authority}
-        with Client.connect(f"localhost:{port}", **given) as client:
+        with Client.connect(f"localhost:{port}", token_file=running.token_file, certificate=authority) as client:
             assert client.execute("ping")["message"] == "pong: ping"
             with pytest.raises(snakepit.ToolError) as caught:
                 client.execute("raise_deeply", {"message": "password='swordfish' for sk-abcdefghijklmnop"})

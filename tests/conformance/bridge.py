@@ -20,7 +20,7 @@ class Stranger:
 
     def __init__(self, channel: grpc.aio.Channel, token: str) -> None:
         self.stub: Any = pb_grpc.BridgeServiceStub(channel)
-        self.metadata = (("authorization", f"Bearer {token}"),)
+        self.metadata: tuple[tuple[str, str], ...] = (("authorization", f"Bearer {token}"),)
 
     async def ask(self, rpc: str, request: Any, **options: Any) -> Any:
         return await getattr(self.stub, rpc)(request, metadata=self.metadata, **options)

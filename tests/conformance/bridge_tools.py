@@ -30,6 +30,21 @@ class BridgeTools(BaseAdapter):
     def kinds(self, blob: bytes = b"") -> Iterator[Any]:
         yield from [{"a": 1}, [1, 2], 4.5, "text", None, blob]
 
+    @tool(description="Give an array")
+    def give_numbers(self) -> Any:
+        import numpy as np
+
+        return np.arange(3)
+
+    @tool(description="Give an array as a chunk", supports_streaming=True)
+    def stream_numbers(self) -> Iterator[Any]:
+        yield {"numbers": self.give_numbers()}
+
+    @tool(description="Give a value back as a field, and as a whole", supports_streaming=True)
+    def give_back(self, value: Any) -> Iterator[Any]:
+        yield {"value": value}
+        yield [value]
+
     @tool(description="Note that it runs; until its reader goes", supports_streaming=True)
     def noted(self, began: str, ended: str) -> Iterator[dict[str, Any]]:
         try:

@@ -121,8 +121,8 @@ def test_metadata_of_a_session_reaches_its_tools(client: Client) -> None:
 # Registered tools.
 
 
-def a_registration(name: str, *, streaming: bool = False, **metadata: str) -> pb.ToolRegistration:
-    return pb.ToolRegistration(name=name, supports_streaming=streaming, metadata=metadata)
+def a_registration(name: str, **metadata: str) -> pb.ToolRegistration:
+    return pb.ToolRegistration(name=name, metadata=metadata)
 
 
 async def register(stranger: Stranger, session_id: str, *tools: pb.ToolRegistration, worker: str = "ghost") -> Any:

@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ class Counter(BaseAdapter):
         self.log.append(f"cleaned at {self.number}")
         if self.number == 13:
             raise RuntimeError("bad luck")
+        if self.number == 14:
+            sys.exit("worse luck")
 
     @tool(description="Count on")
     def count_on(self) -> int:
@@ -41,7 +44,7 @@ def catalog() -> Catalog:
 
 
 def count_on(catalog: Catalog, session_id: str) -> Any:
-    return catalog.method(catalog.find("count_on"), session_id)()
+    return catalog.instance(catalog.find("count_on"), session_id).count_on()
 
 
 # Loading.
@@ -132,6 +135,36 @@ def test_at_the_end_every_instance_is_cleaned_up_even_if_one_raises(
     assert "RuntimeError: bad luck" in capsys.readouterr().err
 
 
+def test_a_cleanup_that_wants_to_leave_the_process_is_kept_from_it(
+    catalog: Catalog, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(14):
+        count_on(catalog, "unlucky")
+    assert catalog.close_session("unlucky") == 1
+    assert "SystemExit: worse luck" in capsys.readouterr().err
+
+
+def test_an_adapter_that_could_not_be_initialized_is_made_anew_for_the_next_call(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Counter, "initialize", lambda _self: 1 / 0)
+        for _ in range(2):
+            with pytest.raises(ZeroDivisionError):
+                count_on(catalog, "a")
+    assert not catalog.has_session("a")
+    assert count_on(catalog, "a") == 1
+
+
+def test_what_the_hooks_return_is_settled_before_the_tool_is_called(catalog: Catalog) -> None:
+    settled: list[Any] = []
+    catalog.settle = settled.append
+    count_on(catalog, "a")
+    assert settled == [None]
+    catalog.close()
+    assert settled == [None, None]
+
+
 def test_an_adapter_needs_no_base_class() -> None:
     class Bare:
         @tool
@@ -147,5 +180,5 @@ def test_an_adapter_needs_no_base_class() -> None:
         patch.setitem(globals(), "Bare", Bare)
         catalog.add(f"{__name__}:Bare", builtin=False)
     assert catalog.find("greet").info.description == "Greet somebody."
-    assert catalog.method(catalog.find("greet"), "")() == "hello"
+    assert catalog.instance(catalog.find("greet"), "").greet() == "hello"
     assert catalog.close_session("") == 1

@@ -2,13 +2,14 @@
 
 import asyncio
 import os
+import re
 import secrets
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,27 +22,27 @@ from waiting import alive, all_gone, eventually, run_async, written
 
 from snakepit_jupyter import Client, exact_json
 from snakepit_jupyter.client.embedded import private_directory, search_path
+from snakepit_jupyter.codecs._generated import snakepit_bridge_pb2 as bridge_pb
 from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2 as pb
 from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2_grpc as pb_grpc
 from snakepit_jupyter.config import Config
 from snakepit_jupyter.messages import Call
-from snakepit_jupyter.pool.process import WorkerProcess
+from snakepit_jupyter.pool.own import OwnProcess, own_worker
 from snakepit_jupyter.transport.auth import bearer
 
 
 @asynccontextmanager
-async def a_worker(token: str = "the-token") -> AsyncIterator[WorkerProcess]:
+async def a_worker(token: str = "the-token") -> AsyncIterator[OwnProcess]:
     config = Config(pool_size=1, adapters=tuple(ALL), sys_path=search_path())
     directory = private_directory()
-    worker = await WorkerProcess.start("w1", config, directory, token)
     try:
-        yield worker
+        async with own_worker("w1", config, directory, token, None) as worker:
+            yield worker
     finally:
-        await worker.stop(3)
         shutil.rmtree(directory)
 
 
-async def answer(worker: WorkerProcess, tool: str, **arguments: Any) -> Any:
+async def answer(worker: OwnProcess, tool: str, **arguments: Any) -> Any:
     call = Call(tool, exact_json.encode(arguments))
     async for update in worker.transport.stream(call):
         if update.HasField("end"):
@@ -57,7 +58,7 @@ def test_a_worker_runs_tools_on_its_main_thread_and_imports_nothing_of_a_noteboo
             assert world["on_main_thread"]
             assert world["pid"] == worker.pid
             assert not {"IPython", "ipywidgets", "anywidget", "traitlets", "ipykernel"} & set(world["modules"])
-            assert not {"numpy", "pandas", "sklearn", "pyarrow"} & set(world["modules"])
+            assert not {"numpy", "pandas", "sklearn", "pyarrow", "opentelemetry"} & set(world["modules"])
 
     run_async(scene())
 
@@ -92,11 +93,11 @@ def test_who_does_not_know_the_token_is_refused(metadata: Any) -> None:
     run_async(scene())
 
 
-def address_of(worker: WorkerProcess) -> str:
+def address_of(worker: OwnProcess) -> str:
     return f"unix:{socket_of(worker)}"
 
 
-def socket_of(worker: WorkerProcess) -> Path:
+def socket_of(worker: OwnProcess) -> Path:
     (path,) = {
         str(connection.laddr)
         for connection in psutil.Process(worker.pid).net_connections("unix")
@@ -113,15 +114,32 @@ def test_its_socket_lies_where_no_other_user_comes() -> None:
     run_async(scene())
 
 
-def test_it_leaves_when_its_parent_lets_go_and_its_tool_cleans_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("tool", "mark"), [("asleep", "woken"), ("asleep_async", "Error|Interrupt")])
+def test_it_leaves_when_its_parent_lets_go_and_its_tool_cleans_up(tool: str, mark: str, tmp_path: Path) -> None:
     async def scene() -> None:
         async with a_worker() as worker:
-            call = Call("asleep", exact_json.encode({"path": str(tmp_path / "end")}), streaming=True)
-            updates = worker.transport.stream(call)
+            given = {"path": str(tmp_path / "end"), "begin": str(tmp_path / "begin")}
+            updates = worker.transport.stream(Call(tool, exact_json.encode(given), streaming=True))
             await anext(updates)
-            await worker.child.stop(grace=5)
+            await asyncio.to_thread(written, tmp_path / "begin")
+            await worker.stop()
             await asyncio.to_thread(all_gone, [worker.pid], 1)
-            assert (tmp_path / "end").read_text() == "woken"
+            assert re.search(mark, (tmp_path / "end").read_text())
+            await updates.aclose()
+
+    run_async(scene())
+
+
+def test_it_leaves_by_itself_even_if_its_tool_does_not_want_to(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with a_worker() as worker:
+            given = {"path": str(tmp_path / "end"), "begin": str(tmp_path / "begin")}
+            updates = worker.transport.stream(Call("stubborn", exact_json.encode(given), streaming=True))
+            await anext(updates)
+            await asyncio.to_thread(written, tmp_path / "begin")
+            await worker.stop()
+            assert (tmp_path / "end").read_text() == "interrupted, and goes on"
+            assert worker.program.exit_code == 0, "it was not killed"
             await updates.aclose()
 
     run_async(scene())
@@ -131,12 +149,12 @@ PARENT = """
 import asyncio, sys
 from pathlib import Path
 from snakepit_jupyter.config import Config
-from snakepit_jupyter.pool.process import WorkerProcess
+from snakepit_jupyter.pool.own import own_worker
 
 async def main():
-    worker = await WorkerProcess.start("w1", Config(pool_size=1), Path(sys.argv[1]), "t")
-    print(worker.pid, flush=True)
-    await asyncio.sleep(600)
+    async with own_worker("w1", Config(pool_size=1), Path(sys.argv[1]), "t", None) as worker:
+        print(worker.pid, flush=True)
+        await asyncio.sleep(600)
 
 asyncio.run(main())
 """
@@ -151,51 +169,29 @@ def test_it_leaves_when_its_parent_is_killed(directory: Path) -> None:
     all_gone([worker])
 
 
-# What adapters written for Snakepit find.
+def test_it_tells_of_its_tools_and_once_of_each_type_that_cannot_be_sent() -> None:
+    async def controls() -> AsyncIterator[bridge_pb.TelemetryControl]:
+        yield bridge_pb.TelemetryControl(toggle=bridge_pb.TelemetryToggle(enabled=True))
+        await asyncio.Event().wait()
 
+    async def scene() -> None:
+        async with a_worker() as worker, aclosing(worker.transport.telemetry(controls())) as events:
+            for _ in range(2):
+                async for _update in worker.transport.stream(Call("return_object", correlation_id="sp-1")):
+                    pass
+            told = [await anext(events) for _ in range(5)]
+            marker = "snakepit.serialization.unserializable_marker"
+            assert [".".join(event.event_parts) for event in told] == [
+                "tool.execution.start",
+                marker,
+                "tool.execution.stop",
+                "tool.execution.start",
+                "tool.execution.stop",
+            ]
+            assert told[1].metadata["type"] == "tools_for_tests.Secretive"
+            assert {event.correlation_id for event in told} == {"sp-1"}
 
-GUIDE = '''
-from snakepit_bridge.base_adapter import BaseAdapter, tool
-
-class MyAdapter(BaseAdapter):
-    @tool(description="Stream progress updates", supports_streaming=True)
-    def progress_stream(self, count: int = 10, delay: float = 0.5):
-        """
-        Stream progress updates to the client.
-
-        For streaming tools, return a generator that yields dictionaries.
-        Each yielded dict becomes a chunk sent to the Elixir callback.
-        """
-        import time
-
-        for i in range(count):
-            # Yield progress chunk
-            yield {
-                "progress": i + 1,
-                "total": count,
-                "percent": ((i + 1) / count) * 100,
-                "message": f"Processing item {i + 1} of {count}",
-                "is_final": False
-            }
-            time.sleep(delay)
-
-        # Final chunk
-        yield {
-            "is_final": True,
-            "total_processed": count,
-            "message": "Stream complete"
-        }
-'''
-
-
-def test_the_guides_own_adapter_runs_unchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "guide_adapter.py").write_text(GUIDE)
-    with Client(pool_size=1, adapters=["guide_adapter:MyAdapter"]) as client:
-        chunks = list(client.execute_stream("progress_stream", {"count": 3, "delay": 0.01}))
-    assert [chunk.get("progress") for chunk in chunks] == [1, 2, 3, None]
-    assert chunks[2]["percent"] == 100
-    assert (chunks[3]["total_processed"], chunks[3]["is_final"]) == (3, True)
+    run_async(scene())
 
 
 # The end of the process that owns a client.

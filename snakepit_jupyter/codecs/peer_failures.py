@@ -1,0 +1,141 @@
+"""Failures as Snakepit's peers tell them: section 8 of the wire contract."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from snakepit_jupyter.codecs.peer_values import decode_strictly
+from snakepit_jupyter.errors import BY_CODE, Failure, ToolError, error_from
+
+# What a peer gets to know of a call that failed, if its arguments say it.
+CONTEXT_ARGUMENTS = ("library", "python_module", "function", "call_type", "payload_version")
+# gRPC drops what is longer than 8 KiB from a call's last headers, and the details are not alone there.
+STATUS_DETAILS = 6 * 1024
+SHORTER = (4000, 2800, 2000, 1400, 1000, 700, 500, 300, 200, 100, 50, 20)
+CUT = " … "
+
+
+def error_payload(
+    failure: Failure,
+    tool_name: str,
+    session_id: str,
+    arguments: Mapping[str, Any] | None = None,
+    limit: int | None = STATUS_DETAILS,
+) -> str:
+    """A failure as peers know it: JSON with type, message, stacktrace, traceback and context.
+
+    Args:
+        failure: what happened.
+        tool_name: the tool that was called.
+        session_id: in which session.
+        arguments: the call's; some names of section 8 of the wire contract are repeated to the peer.
+        limit: the most bytes it may have in a header, where it is percent-encoded; None for no limit.
+    """
+    texts = _texts_of(failure)
+    context = {"tool_name": tool_name, "session_id": session_id, **_named(arguments or {}), **_ours(failure)}
+    whole = _payload_text(texts, context, None)
+    if limit is None or _header_size(whole) <= limit:
+        return whole
+    shortened = (_payload_text(texts, context, most) for most in SHORTER)
+    return next((text for text in shortened if _header_size(text) <= limit), _payload_text(texts, {}, SHORTER[-1]))
+
+
+class _Texts(NamedTuple):
+    kind: str
+    message: str
+    traceback: str
+
+
+def _texts_of(failure: Failure) -> _Texts:
+    error = error_from(failure)
+    if isinstance(error, ToolError):
+        kind = error.remote_type or "ToolError"
+        message = "" if failure.message == error.remote_type else error.remote_message
+        return _Texts(kind, message, failure.remote_traceback)
+    kind = type(error).__name__
+    return _Texts(kind, str(error), f"{kind}: {error}\n")
+
+
+def _named(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    scalar = (str, int, float, bool)
+    return {name: arguments[name] for name in CONTEXT_ARGUMENTS if isinstance(arguments.get(name), scalar)}
+
+
+def _ours(failure: Failure) -> dict[str, Any]:
+    """What `failure_of` needs besides, to make the same failure of it again."""
+    if failure.code == ToolError.code:
+        return {}
+    said = {"code": failure.code, "hint": failure.hint, "details": dict(failure.details)}
+    return {name: value for name, value in said.items() if value}
+
+
+def _payload_text(texts: _Texts, context: Mapping[str, Any], most: int | None) -> str:
+    """The JSON, each text of it cut to `most` characters."""
+    traceback = _cut(texts.traceback, most)
+    fields = {
+        "type": _cut(texts.kind, most),
+        "message": _cut(texts.message, most),
+        "stacktrace": traceback.splitlines(keepends=True),
+        "traceback": traceback,
+        "context": _cut_all(context, most),
+    }
+    return json.dumps(fields)
+
+
+def _cut_all(fields: Mapping[str, Any], most: int | None) -> dict[str, Any]:
+    return {name: _cut_value(value, most) for name, value in fields.items()}
+
+
+def _cut_value(value: Any, most: int | None) -> Any:
+    if isinstance(value, Mapping):
+        return _cut_all(value, most)
+    return _cut(value, most) if isinstance(value, str) else value
+
+
+def _cut(text: str, most: int | None) -> str:
+    """Leave out the middle of a text that is too long: its end says most, as the last lines of a traceback do."""
+    if most is None or len(text) <= most:
+        return text
+    head = most // 4
+    return text[:head] + CUT + text[head + len(CUT) - most :]
+
+
+def _header_size(text: str) -> int:
+    """Bytes of an ASCII text in a gRPC header: a per cent sign takes three, as whatever is not printable."""
+    return len(text) + 2 * sum(char == "%" or not " " <= char <= "~" for char in text)
+
+
+def failure_of(text: str) -> Failure:
+    """A peer's failure; a text that is no such JSON is the message."""
+    try:
+        fields = decode_strictly(text.encode("utf-8", "replace"))
+        kind, message = fields["type"], fields["message"]
+    except (ValueError, TypeError, KeyError):
+        return Failure(ToolError.code, text)
+    context = fields.get("context")
+    own = _own_failure(kind, message, context if isinstance(context, dict) else {})
+    return own or _remote_failure(str(kind), str(message), fields)
+
+
+def _own_failure(kind: Any, message: Any, context: Mapping[str, Any]) -> Failure | None:
+    error = BY_CODE.get(str(context.get("code", "")))
+    if error is None or error.__name__ != kind:
+        return None
+    hint = str(context.get("hint", ""))
+    details = context.get("details")
+    said = {str(name): str(value) for name, value in details.items()} if isinstance(details, dict) else {}
+    return Failure(error.code, str(message).removesuffix(f"\n{hint}"), hint, error.retryable, details=said)
+
+
+def _remote_failure(kind: str, message: str, fields: Mapping[str, Any]) -> Failure:
+    traceback = fields.get("traceback") or _joined(fields.get("stacktrace"))
+    return Failure(
+        ToolError.code,
+        f"{kind}: {message}" if message else kind,
+        remote_type=kind,
+        remote_traceback=traceback if isinstance(traceback, str) else "",
+    )
+
+
+def _joined(lines: Any) -> str:
+    return "".join(map(str, lines)) if isinstance(lines, list) else ""

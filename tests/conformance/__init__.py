@@ -1,0 +1,1 @@
+"""What anybody may expect who knows only the proto."""
