@@ -4,7 +4,7 @@ import asyncio
 import difflib
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -99,7 +99,7 @@ class Bridge:
             hint = f"The last {KEPT_RUNS} that ended are kept."
             raise RunNotFound(f"there is no run {run_id!r}", hint=hint) from None
 
-    async def read(self, run: BridgeRun, seq: int, min_interval: float) -> AsyncIterator[pb.RunUpdate]:
+    async def read(self, run: BridgeRun, seq: int, min_interval: float) -> AsyncGenerator[pb.RunUpdate, None]:
         """A run from chunk `seq` on, with its state whenever that changed, until its end.
 
         Args:

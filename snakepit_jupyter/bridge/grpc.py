@@ -1,6 +1,7 @@
 """The bridge's face to its clients and workers: RunService over gRPC. Translation only."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 from snakepit_jupyter import redaction
@@ -44,15 +45,18 @@ class RunService(pb_grpc.RunServiceServicer):
             return pb.StartRunReply(failure=self._said(error))
         return pb.StartRunReply(state=self._state(run))
 
-    async def Subscribe(self, request: pb.SubscribeRequest, context: Any) -> AsyncIterator[pb.RunUpdate]:
+    # What streams is written, not yielded: gRPC tells a handler that waits in a `yield` nothing of its reader's going.
+
+    async def Subscribe(self, request: pb.SubscribeRequest, context: Any) -> None:  # type: ignore[override]
         try:
             run = self._bridge.run(request.run_id)
         except SnakepitError as error:
-            yield pb.RunUpdate(failure=self._said(error))
+            await context.write(pb.RunUpdate(failure=self._said(error)))
             return
-        async for update in self._bridge.read(run, max(1, request.from_seq), request.min_interval):
-            self._redact(update.state)
-            yield update
+        async with aclosing(self._bridge.read(run, max(1, request.from_seq), request.min_interval)) as updates:
+            async for update in updates:
+                self._redact(update.state)
+                await context.write(update)
 
     async def Acknowledge(self, request: pb.AcknowledgeRequest, context: Any) -> pb.AcknowledgeReply:
         try:
@@ -86,11 +90,12 @@ class RunService(pb_grpc.RunServiceServicer):
             self._redact(run)
         return status
 
-    async def OfferHostTools(
+    async def OfferHostTools(  # type: ignore[override]
         self, request_iterator: AsyncIterator[pb.HostToolOffer], context: Any
-    ) -> AsyncIterator[pb.HostToolCall]:
-        async for call in self._bridge.host_tools.serve(aiter(request_iterator)):
-            yield call
+    ) -> None:
+        async with aclosing(self._bridge.host_tools.serve(aiter(request_iterator))) as calls:
+            async for call in calls:
+                await context.write(call)
 
     async def CallHostTool(self, request: pb.HostToolCall, context: Any) -> pb.ExecuteReply:
         return await self._bridge.host_tools.call(request, self._bridge.client_of(request.caller))

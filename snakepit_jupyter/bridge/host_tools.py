@@ -6,7 +6,8 @@ stream ends, its functions are gone, and whoever waits for one is told.
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2 as pb
@@ -88,7 +89,7 @@ class HostTools:
         self._timeout = timeout
         self._offers: list[Offer] = []
 
-    async def serve(self, offers: AsyncIterator[pb.HostToolOffer]) -> AsyncIterator[pb.HostToolCall]:
+    async def serve(self, offers: AsyncIterator[pb.HostToolOffer]) -> AsyncGenerator[pb.HostToolCall, None]:
         """One client's stream: its offers and answers come in, calls go out.
 
         Each offer is confirmed by a call without an id, so that the client knows from when on it stands.
@@ -101,8 +102,9 @@ class HostTools:
         self._take(offer, first)
         reading = asyncio.create_task(self._read(offer, offers))
         try:
-            async for call in _until(offer.calls, reading):
-                yield call
+            async with aclosing(_until(offer.calls, reading)) as calls:
+                async for call in calls:
+                    yield call
         finally:
             reading.cancel()
             self._offers.remove(offer)
@@ -165,7 +167,7 @@ class HostTools:
 
 async def _until(
     calls: "asyncio.Queue[pb.HostToolCall]", reading: "asyncio.Task[None]"
-) -> AsyncIterator[pb.HostToolCall]:
+) -> AsyncGenerator[pb.HostToolCall, None]:
     """What comes into a queue, until the task that reads the client's side has ended."""
     while not reading.done():
         following = asyncio.ensure_future(calls.get())

@@ -5,7 +5,9 @@ Translation only. Unary failures are answers (`success=false`), a stream's are s
 
 import re
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import grpc
@@ -15,7 +17,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from snakepit_jupyter import redaction, values
 from snakepit_jupyter.bridge.bridge import Bridge
 from snakepit_jupyter.bridge.grpc import execute_reply
-from snakepit_jupyter.bridge.registry import Registered, says_streaming
+from snakepit_jupyter.bridge.registry import Registered
 from snakepit_jupyter.bridge.run import BridgeRun
 from snakepit_jupyter.codecs import peer
 from snakepit_jupyter.codecs._generated import snakepit_bridge_pb2 as bridge_pb
@@ -34,9 +36,7 @@ from snakepit_jupyter.errors import (
     StreamingRequired,
     ToolNotFound,
 )
-from snakepit_jupyter.messages import Call, Deadline, ToolInfo, new_correlation_id
-
-CORRELATION_HEADER = "x-snakepit-correlation-id"
+from snakepit_jupyter.messages import Call, Deadline, ToolInfo
 
 # The guide's table of errors; what is not here is INTERNAL.
 STATUSES: Mapping[str, grpc.StatusCode] = {
@@ -244,16 +244,19 @@ class PeerService(bridge_grpc.BridgeServiceServicer):
             response.result.type_url = TEXT_URL  # whatever kind of JSON it is: section 3.1 of the wire contract
         return response
 
-    async def ExecuteStreamingTool(
+    # What streams is written, not yielded: gRPC tells a handler that waits in a `yield` nothing of its reader's going.
+
+    async def ExecuteStreamingTool(  # type: ignore[override]
         self, request: bridge_pb.ExecuteToolRequest, context: Any
-    ) -> AsyncIterator[bridge_pb.ToolChunk]:
+    ) -> None:
         try:
             run = await self._start(request, context)
         except SnakepitError as error:
             await self._abort(context, error.failure(), request)
         try:  # whoever stops listening stops the tool
-            async for chunk in self._relay(run):
-                yield chunk
+            async with aclosing(self._relay(run)) as chunks:
+                async for chunk in chunks:
+                    await context.write(chunk)
             if run.failure is not None:
                 await self._abort(context, run.failure, request)
         finally:
@@ -271,15 +274,16 @@ class PeerService(bridge_grpc.BridgeServiceServicer):
         await self._check_worker(request)
         return await self._bridge.start_run(call, held=True)
 
-    async def _relay(self, run: BridgeRun) -> AsyncIterator[bridge_pb.ToolChunk]:
+    async def _relay(self, run: BridgeRun) -> AsyncGenerator[bridge_pb.ToolChunk, None]:
         """The run's data, no faster than its reader takes them; what the tool printed has no place in the contract."""
         number = 0
-        async for update in self._bridge.read(run, 1, 0.0):
-            for chunk in update.chunks:
-                if chunk.kind == pb.CHUNK_KIND_DATA:
-                    number += 1
-                    yield peer.tool_chunk(chunk, _chunk_id(run.call.tool, chunk, number))
-                run.log.acknowledge(chunk.seq)
+        async with aclosing(self._bridge.read(run, 1, 0.0)) as updates:
+            async for update in updates:
+                for chunk in update.chunks:
+                    if chunk.kind == pb.CHUNK_KIND_DATA:
+                        number += 1
+                        yield peer.tool_chunk(chunk, _chunk_id(run.call.tool, chunk, number))
+                    run.log.acknowledge(chunk.seq)
 
     def _call(self, request: bridge_pb.ExecuteToolRequest, context: Any, *, streaming: bool) -> Call:
         arguments = values.encode(peer.decode_parameters(request.parameters))
@@ -323,15 +327,16 @@ class PeerService(bridge_grpc.BridgeServiceServicer):
 
     # Telemetry.
 
-    async def StreamTelemetry(
+    async def StreamTelemetry(  # type: ignore[override]
         self, request_iterator: AsyncIterator[bridge_pb.TelemetryControl], context: Any
-    ) -> AsyncIterator[bridge_pb.TelemetryEvent]:
+    ) -> None:
         async def opened() -> None:
             await self._bridge.hub.listening()
             await context.send_initial_metadata(())
 
-        async for event in stream(self._bridge.hub.emitter, request_iterator, opened):
-            yield event
+        async with aclosing(stream(self._bridge.hub.emitter, request_iterator, opened)) as events:
+            async for event in events:
+                await context.write(event)
 
     # Failures.
 
@@ -353,13 +358,8 @@ class PeerService(bridge_grpc.BridgeServiceServicer):
 
 def _registered(message: bridge_pb.ToolRegistration, worker_id: str) -> Registered:
     info = peer.tool_info(message)
-    streaming = message.supports_streaming or says_streaming(message.metadata.get("supports_streaming"))
-    metadata = {**message.metadata, "supports_streaming": "true" if streaming else "false"}
-    return Registered(
-        ToolInfo(info.name.strip(), info.description, streaming, info.parameters, info.adapter),
-        metadata,
-        worker_id,
-    )
+    metadata = {**message.metadata, "supports_streaming": "true" if info.streaming else "false"}
+    return Registered(replace(info, name=info.name.strip()), metadata, worker_id)
 
 
 def _host_tool_spec(tool: pb.HostTool) -> bridge_pb.ToolSpec:
@@ -404,9 +404,7 @@ def _timeout(metadata: Mapping[str, str], context: Any) -> float | None:
 
 
 def _correlation_id(metadata: Mapping[str, str], context: Any) -> str:
-    """The request's own, else the header's, else a new one."""
-    headers = dict(context.invocation_metadata() or ())
-    return metadata.get("correlation_id") or str(headers.get(CORRELATION_HEADER) or "") or new_correlation_id()
+    return peer.correlation_id(metadata, dict(context.invocation_metadata() or ()))
 
 
 def _now() -> Timestamp:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from snakepit_jupyter.errors import InvalidParameter, ProgramQuotaExceeded
 from snakepit_jupyter.messages import ToolInfo
@@ -28,11 +27,6 @@ class Registered:
     info: ToolInfo
     metadata: Mapping[str, str]
     worker_id: str
-
-
-def says_streaming(value: Any) -> bool:
-    """Whether a piece of metadata says that a tool streams: true, "true", "1" or 1, and nothing else."""
-    return value in {"true", "1"} if isinstance(value, str) else value is True or (type(value) is int and value == 1)
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ Everything goes through redaction. While nobody listens no event is made, and th
 import asyncio
 import platform
 import time
+from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
@@ -14,7 +15,7 @@ from typing import Any
 
 from snakepit_jupyter.codecs._generated import snakepit_bridge_pb2 as bridge_pb
 from snakepit_jupyter.codecs.telemetry import Requests, event_from_pb
-from snakepit_jupyter.messages import Call, RunStatus, StopRung
+from snakepit_jupyter.messages import Call, RunStatus, StopRung, new_correlation_id
 from snakepit_jupyter.pool.process import WorkerProcess
 from snakepit_jupyter.redaction import outward_fields, outward_text
 from snakepit_jupyter.telemetry import PYTHON, Emitter, Event
@@ -89,6 +90,9 @@ class Hub:
         self._lines: dict[str, Line] = {}
         self._readers: set[asyncio.Task[None]] = set()
         self._ready_at: dict[str, float] = {}
+        # What belongs to no call belongs to the life of its worker or its session.
+        self._worker_lives: defaultdict[str, str] = defaultdict(new_correlation_id)
+        self._session_lives: defaultdict[str, str] = defaultdict(new_correlation_id)
 
     async def listening(self) -> None:
         """Wait until the workers know that somebody listens; at most half a second, for some may be busy."""
@@ -139,12 +143,15 @@ class Hub:
 
     def session_started(self, session_id: str) -> None:
         """A session was opened."""
-        self._tell("snakepit.session.started", {}, {"session_id": session_id})
+        life = self._session_lives[session_id]
+        self._tell("snakepit.session.started", {}, {"session_id": session_id}, life)
 
     def session_stopped(self, session_id: str, age: float, *, expired: bool = False) -> None:
         """A session was closed after so many seconds, or has expired."""
         said = {"session_id": session_id, "reason": "expired" if expired else "closed"}
-        self._tell("snakepit.session.stopped", {"duration_ms": age * 1000}, said)
+        life = self._session_lives[session_id]
+        del self._session_lives[session_id]
+        self._tell("snakepit.session.stopped", {"duration_ms": age * 1000}, said, life)
 
     # Workers.
 
@@ -153,7 +160,7 @@ class Hub:
         said = {"node": self._node, "pool_name": self._pool_name, "worker_id": worker.worker_id}
         said["python_pid"] = str(worker.pid)
         self._ready_at[worker.worker_id] = time.monotonic()
-        self._tell("snakepit.worker.started", {}, said)
+        self._tell("snakepit.worker.started", {}, said, self._worker_lives[worker.worker_id])
         transport = worker.transport
         ask = partial(transport.cancel, NO_CALL, StopRung.COOPERATIVE)
         self.follow(Line(said, transport.telemetry, ask, listened=self.emitter.listened))
@@ -163,7 +170,9 @@ class Hub:
         ready_at = self._ready_at.pop(worker_id, None)
         measured = {} if ready_at is None else {"duration_ms": (time.monotonic() - ready_at) * 1000}
         said = {"node": self._node, "pool_name": self._pool_name, "worker_id": worker_id, "ending": ending}
-        self._tell(f"snakepit.worker.{'stopped' if expected else 'failed'}", measured, said)
+        life = self._worker_lives[worker_id]
+        del self._worker_lives[worker_id]
+        self._tell(f"snakepit.worker.{'stopped' if expected else 'failed'}", measured, said, life)
 
     def follow(self, line: Line) -> None:
         """Pass on what a worker tells, until it ends."""
@@ -189,6 +198,7 @@ class Hub:
             name=name,
             metadata={**event.metadata, **said},
             timestamp=event.timestamp if event.timestamp > 0 else time.time(),
+            correlation_id=event.correlation_id or self._worker_lives[said["worker_id"]],
         )
         self.emitter.emit(name, lambda: outward(full))
 

@@ -1,9 +1,10 @@
 """What a tool gives, as chunks: dicts, plain values, and objects that say more of themselves."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from snakepit_jupyter import values
+from snakepit_jupyter import exact_json, values
 from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2 as pb
 from snakepit_jupyter.codecs.protobuf import ENCODING_NUMBERS
 from snakepit_jupyter.messages import Call
@@ -30,6 +31,12 @@ class Writer:
             return b"", pb.ENCODING_JSON
         data, encoding = self._encode(value)
         return data, ENCODING_NUMBERS[encoding]
+
+    def result(self, value: Any) -> tuple[bytes, pb.Encoding.ValueType]:
+        """What a plain call gives. NaN and the infinities keep their names: for peers there is a kind for them."""
+        if isinstance(value, float) and not math.isfinite(value):
+            return exact_json.encode(float(value)), pb.ENCODING_JSON
+        return self.payload(value)
 
     def chunk(self, item: Any, *, is_final: bool = False) -> pb.Chunk:
         """One item of a stream as a chunk.

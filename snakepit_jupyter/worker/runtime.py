@@ -156,7 +156,7 @@ class Runtime:
                 f"{tool.info.name} gives a stream of values",
                 hint="Mark it with @tool(supports_streaming=True) and call it with execute_stream.",
             )
-        data, encoding = job.writer.payload(outcome)
+        data, encoding = job.writer.result(outcome)
         return pb.CallEnd(outcome=pb.OUTCOME_DONE, result=data, result_encoding=encoding)
 
     def _method(self, tool: Tool) -> Callable[..., Any]:

@@ -119,7 +119,7 @@ class execution(Span):  # noqa: N801 - it reads as a verb at its only place
 
     def __init__(self, call: Call) -> None:
         said = {"tool": call.tool, "session_id": call.session_id, "call_id": call.call_id}
-        super().__init__("tool.execution", said, call.correlation_id)
+        super().__init__("tool.execution", {name: text for name, text in said.items() if text}, call.correlation_id)
         self._trace = worker_span(call, _is_stop)
 
     def __enter__(self) -> Self:

@@ -1,10 +1,8 @@
 """Who is there: sessions and the tools registered in them, without a clock."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from snakepit_jupyter.bridge.registry import Registered, Registry, says_streaming
+from snakepit_jupyter.bridge.registry import Registered, Registry
 from snakepit_jupyter.bridge.sessions import Sessions
 from snakepit_jupyter.errors import InvalidParameter, ProgramQuotaExceeded, SessionNotFound, SessionQuotaExceeded
 from snakepit_jupyter.messages import ToolInfo
@@ -95,17 +93,3 @@ def test_a_session_has_a_quota_of_tools() -> None:
         registry.register("s", [a_tool("c")])
     assert caught.value.session_id == "s"
     registry.register("other", [a_tool("c")])
-
-
-@pytest.mark.parametrize("said", [True, "true", "1", 1])
-def test_these_say_that_a_tool_streams(said: object) -> None:
-    assert says_streaming(said)
-
-
-@given(
-    st.one_of(
-        st.none(), st.just(False), st.text(), st.integers(), st.floats(), st.lists(st.integers()), st.binary()
-    ).filter(lambda value: not (value in ("true", "1") or (type(value) is int and value == 1)))
-)
-def test_nothing_else_says_so(said: object) -> None:
-    assert not says_streaming(said)

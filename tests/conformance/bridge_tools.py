@@ -46,14 +46,14 @@ class BridgeTools(BaseAdapter):
         yield [value]
 
     @tool(description="Note that it runs; until its reader goes", supports_streaming=True)
-    def noted(self, began: str, ended: str) -> Iterator[dict[str, Any]]:
+    def noted(self, began: str, ended: str, size: int = 0, pause: float = 0.005) -> Iterator[dict[str, Any]]:
         try:
             number = 0
             while True:
                 number += 1
-                yield {"number": number}
-                Path(began).write_text("began")
-                threading.Event().wait(0.005)
+                yield {"number": number, "text": "x" * size}
+                Path(began).write_text(str(number))
+                threading.Event().wait(pause)
         finally:
             Path(ended).write_text("ended")
 

@@ -286,3 +286,17 @@ def test_a_worker_calls_a_host_tool_in_the_middle_of_a_stream(client: Client) ->
         ]
 
     with_stranger(client, scene)
+
+
+def test_a_client_that_goes_while_it_holds_the_tool_back_ends_it_too(client: Client, tmp_path: Path) -> None:
+    began, ended = tmp_path / "began", tmp_path / "ended"
+
+    async def scene(stranger: Stranger) -> None:
+        given = {"began": str(began), "ended": str(ended), "size": 64 * 1024, "pause": 0}
+        calling = stranger.stream(a_request("s", "noted", given))
+        await calling.read()
+        await asyncio.to_thread(eventually, lambda: came_to_rest(lambda: int(began.read_text() or 0)))
+        calling.cancel()
+        assert await asyncio.to_thread(written, ended) == "ended"
+
+    with_stranger(client, scene)

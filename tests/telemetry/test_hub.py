@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,7 +105,9 @@ def test_sessions_are_told() -> None:
         ("snakepit.session.stopped", {"session_id": "s-1", "reason": "closed"}),
         ("snakepit.session.stopped", {"session_id": "s-2", "reason": "expired"}),
     ]
-    assert waiting(tap)[1].measurements == {"duration_ms": 2000.0}
+    started, closed, expired = waiting(tap)
+    assert closed.measurements == {"duration_ms": 2000.0}
+    assert started.correlation_id == closed.correlation_id != expired.correlation_id
 
 
 def test_the_end_of_a_worker_is_a_stop_or_a_failure_and_says_how() -> None:
@@ -143,6 +146,22 @@ def test_a_workers_event_is_passed_on_with_what_is_known_of_the_worker() -> None
             1_700_000_000.0,
             "sp-1",
         )
+        await hub.aclose()
+
+    run(scene())
+
+
+def test_what_a_worker_tells_outside_of_any_call_belongs_to_its_life() -> None:
+    async def scene() -> None:
+        hub, worker = Hub(), Worker()
+        tap = hub.emitter.attach()
+        hub.follow(worker.line())
+        worker.tell(Event("loaded"))
+        first = (await anext(tap)).correlation_id
+        assert first.startswith("sp-")
+        hub.worker_gone("w-1", "with exit code 1", expected=False)
+        hub.worker_gone("w-1", "with exit code 1", expected=False)
+        assert [(await anext(tap)).correlation_id == first for _ in range(2)] == [True, False]
         await hub.aclose()
 
     run(scene())
@@ -289,4 +308,20 @@ def test_nothing_is_made_while_nobody_listens() -> None:
         def __str__(self) -> str:
             raise AssertionError
 
-    hub._tell("x", {}, {"a": Untouchable()})  # type: ignore[dict-item]
+    hub._tell("x", {}, {"a": Untouchable()}, "sp-1")  # type: ignore[dict-item]
+
+
+def test_the_page_on_telemetry_names_every_event_and_every_field() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "telemetry.md").read_text()
+    hub = Hub()
+    tap = hub.emitter.attach()
+    call = Call("t", session_id="s", streaming=True)
+    hub.call_started(call, "w-1", 0)
+    hub.call_ended(call, "w-1", RunStatus.FAILED, 0, 0, "tool_error")
+    hub.session_started("s")
+    hub.session_stopped("s", 0)
+    hub.worker_gone("w-1", "somehow", expected=True)
+    for event in waiting(tap):
+        assert event.name in page or event.name.rpartition(".")[2] in page
+        for name in (*event.measurements, *event.metadata):
+            assert f"`{name}`" in page
