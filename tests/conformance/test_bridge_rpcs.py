@@ -6,11 +6,11 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
-from conformance.bridge import Stranger, a_request, as_any, stranger_of, value_of
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.wrappers_pb2 import StringValue
 from waiting import run_async
 
+from conformance.bridge import Stranger, a_request, as_any, stranger_of, value_of
 from snakepit_jupyter import Client
 from snakepit_jupyter.codecs._generated import snakepit_bridge_pb2 as pb
 

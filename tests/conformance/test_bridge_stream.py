@@ -9,10 +9,10 @@ from typing import Any
 
 import grpc
 import pytest
-from conformance.bridge import Stranger, a_request, as_any, stranger_of
 from google.protobuf.any_pb2 import Any as AnyMessage
 from waiting import came_to_rest, eventually, run_async, written
 
+from conformance.bridge import Stranger, a_request, as_any, stranger_of
 from snakepit_jupyter import Client
 from snakepit_jupyter.codecs._generated import snakepit_bridge_pb2 as pb
 

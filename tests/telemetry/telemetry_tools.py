@@ -43,6 +43,16 @@ class Telling(BaseAdapter):
             while True:
                 yield {}
 
+    @tool(description="The trace it runs in")
+    def traced(self) -> dict[str, str]:
+        from opentelemetry import trace
+
+        context = trace.get_current_span().get_span_context()
+        return {
+            "trace": format(context.trace_id, "032x"),
+            "label": self.session_context.request_metadata["traceparent"],
+        }
+
     @tool(description="Fail")
     def fail(self) -> None:
         with telemetry.span("work"):

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from snakepit_jupyter import tracing
+from snakepit_jupyter import Client, tracing
 from snakepit_jupyter.messages import Call
 from snakepit_jupyter.worker import telemetry
 
@@ -124,6 +124,20 @@ def test_the_run_of_a_tool_is_traced_where_its_events_are_told(spans: InMemorySp
     assert (run.attributes or {})["error.type"] == "ValueError"
 
 
+def test_a_tool_runs_in_the_trace_of_the_cell_that_calls_it(
+    spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "workers")
+    with Client(pool_size=1, adapters=["telemetry.telemetry_tools:Telling"], session_id="") as client:
+        with trace.get_tracer("user").start_as_current_span("cell"):
+            there = client.execute("traced")
+        outside = client.execute("traced")
+    cell, call = (contexts(ended(spans))[name] for name in ("cell", "call traced"))
+    assert there["trace"] == format(cell.trace_id, "032x")
+    assert outside["trace"] == format(call.trace_id, "032x") != there["trace"]
+    assert outside["label"].split("-")[2] == format(call.span_id, "016x")
+
+
 # Where it is not in use.
 
 
@@ -137,7 +151,7 @@ def in_fresh_interpreter(text: str, **environment: str) -> str:
 
 TRACE = """
 import sys
-from snakepit_jupyter import tracing
+from snakepit_jupyter import Client, tracing
 from snakepit_jupyter.messages import Call
 call = Call("add")
 with tracing.client_span(call) as sent, tracing.worker_span(sent, lambda error: False):
@@ -177,7 +191,7 @@ def test_the_environment_asks_for_traces(environment: dict[str, str], *, wanted:
 # The worker's own set-up.
 
 WORKER = """
-from snakepit_jupyter import tracing
+from snakepit_jupyter import Client, tracing
 from snakepit_jupyter.messages import Call
 {before}
 tracing.configure_worker()
