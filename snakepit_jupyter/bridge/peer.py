@@ -19,6 +19,7 @@ from snakepit_jupyter.bridge.bridge import Bridge
 from snakepit_jupyter.bridge.grpc import execute_reply
 from snakepit_jupyter.bridge.registry import Registered
 from snakepit_jupyter.bridge.run import BridgeRun
+from snakepit_jupyter.bridge.statuses import is_remote, sentence, status_of
 from snakepit_jupyter.codecs import peer
 from snakepit_jupyter.codecs._generated import snakepit_bridge_pb2 as bridge_pb
 from snakepit_jupyter.codecs._generated import snakepit_bridge_pb2_grpc as bridge_grpc
@@ -38,22 +39,6 @@ from snakepit_jupyter.errors import (
 )
 from snakepit_jupyter.messages import Call, Deadline, ToolInfo
 
-# The guide's table of errors; what is not here is INTERNAL.
-STATUSES: Mapping[str, grpc.StatusCode] = {
-    "session_not_found": grpc.StatusCode.NOT_FOUND,
-    "tool_not_found": grpc.StatusCode.NOT_FOUND,
-    "streaming_not_supported": grpc.StatusCode.UNIMPLEMENTED,
-    "invalid_parameter": grpc.StatusCode.INVALID_ARGUMENT,
-    "invalid_binary_parameter": grpc.StatusCode.INVALID_ARGUMENT,
-    "session_worker_unavailable": grpc.StatusCode.UNAVAILABLE,
-    "worker_crashed": grpc.StatusCode.UNAVAILABLE,
-    "worker_start_failed": grpc.StatusCode.UNAVAILABLE,
-    "worker_busy": grpc.StatusCode.UNAVAILABLE,
-    "pool_saturated": grpc.StatusCode.RESOURCE_EXHAUSTED,
-    "session_quota_exceeded": grpc.StatusCode.RESOURCE_EXHAUSTED,
-    "worker_timeout": grpc.StatusCode.DEADLINE_EXCEEDED,
-    "stopped": grpc.StatusCode.CANCELLED,
-}
 # A positive number, and nothing else beside it; anything else is ignored.
 TIMEOUT = re.compile(r"0*[1-9][0-9]{0,14}", re.ASCII)
 LOCAL, REMOTE = "local", "remote"
@@ -87,7 +72,7 @@ class PeerService(bridge_grpc.BridgeServiceServicer):
         try:
             self._bridge.open_session(request.session_id, dict(request.metadata))
         except SnakepitError as error:
-            await context.abort(grpc.StatusCode.INTERNAL, f"{error.code}: {error.message}")
+            await context.abort(grpc.StatusCode.INTERNAL, peer.status_details(f"{error.code}: {error.message}"))
         return bridge_pb.InitializeSessionResponse(success=True)
 
     def forget_opened(self) -> None:
@@ -99,7 +84,7 @@ class PeerService(bridge_grpc.BridgeServiceServicer):
         try:
             session = self._bridge.sessions.get(request.session_id)
         except SessionNotFound as error:
-            await context.abort(grpc.StatusCode.NOT_FOUND, error.message)
+            await context.abort(grpc.StatusCode.NOT_FOUND, peer.status_details(error.message))
         created = Timestamp()
         created.FromMicroseconds(round(session.created_at * 1e6))
         return bridge_pb.GetSessionResponse(
@@ -168,7 +153,7 @@ class PeerService(bridge_grpc.BridgeServiceServicer):
         except SessionNotFound:
             return bridge_pb.ExecuteElixirToolResponse(error_message="not_found")
         except SnakepitError as error:
-            return bridge_pb.ExecuteElixirToolResponse(error_message=_sentence(self._said(error.failure())))
+            return bridge_pb.ExecuteElixirToolResponse(error_message=sentence(self._said(error.failure())))
         answer = self._answer(reply, started, LOCAL)
         return bridge_pb.ExecuteElixirToolResponse.FromString(answer.SerializeToString())
 
@@ -231,9 +216,11 @@ class PeerService(bridge_grpc.BridgeServiceServicer):
         metadata = {"execution_time": str(took), "tool_type": kind}
         if reply.HasField("failure"):
             failure = self._said(failure_from_pb(reply.failure))
-            text = _sentence(failure)
+            text = sentence(failure)
             return bridge_pb.ExecuteToolResponse(
-                error_message=f"Remote tool execution failed: {text}" if _happened_there(failure, kind) else text,
+                error_message=f"Remote tool execution failed: {text}"
+                if kind == REMOTE and is_remote(failure)
+                else text,
                 metadata={**metadata, "error_code": failure.code},
                 execution_time_ms=took,
             )
@@ -344,15 +331,7 @@ class PeerService(bridge_grpc.BridgeServiceServicer):
         return redaction.outward(failure) if self._outward else failure
 
     async def _abort(self, context: Any, failure: Failure, request: bridge_pb.ExecuteToolRequest) -> NoReturn:
-        said = self._said(failure)
-        status = STATUSES.get(said.code, grpc.StatusCode.INTERNAL)
-        if status is grpc.StatusCode.INTERNAL:
-            text = peer.error_payload(said, request.tool_name, request.session_id)
-        elif status is grpc.StatusCode.INVALID_ARGUMENT:
-            text = f"Invalid parameter {said.details.get('key', '')}: {said.message}"
-        else:
-            text = said.message
-        await context.abort(status, text)
+        await context.abort(*status_of(self._said(failure), request.tool_name, request.session_id))
         raise AssertionError("abort raises")
 
 
@@ -377,17 +356,6 @@ def _streaming_not_enabled(name: str) -> StreamingNotSupported:
         f"Streaming execution is not enabled for tool {name}. Enable streaming support on the adapter "
         "(supports_streaming: true) or use ExecuteTool instead."
     )
-
-
-def _happened_there(failure: Failure, kind: str) -> bool:
-    """Whether a worker was asked: the contract prefixes those failures."""
-    return kind == REMOTE and failure.code not in {"tool_not_found", "session_not_found", "streaming_required"}
-
-
-def _sentence(failure: Failure) -> str:
-    if failure.code == "invalid_parameter" and failure.details.get("key"):
-        return f"Invalid parameter {failure.details['key']}: {failure.message}"
-    return failure.message
 
 
 def _chunk_id(tool: str, chunk: pb.Chunk, number: int) -> str:

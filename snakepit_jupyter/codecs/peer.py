@@ -11,7 +11,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from snakepit_jupyter import exact_json, values
 from snakepit_jupyter.codecs._generated import snakepit_bridge_pb2 as bridge_pb
 from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2 as pb
-from snakepit_jupyter.codecs.peer_failures import STATUS_DETAILS, error_payload, failure_of
+from snakepit_jupyter.codecs.peer_failures import STATUS_DETAILS, error_payload, failure_of, status_details
 from snakepit_jupyter.codecs.peer_values import (
     CONVERSIONS,
     NOTHING,
@@ -42,6 +42,7 @@ __all__ = [
     "failure_of",
     "registration",
     "result_of",
+    "status_details",
     "tool_chunk",
     "tool_info",
     "tool_spec",

@@ -100,9 +100,21 @@ def _cut(text: str, most: int | None) -> str:
     return text[:head] + CUT + text[head + len(CUT) - most :]
 
 
+def status_details(text: str, limit: int = STATUS_DETAILS) -> str:
+    """A text as details of a status, its middle left out if it would not fit.
+
+    Args:
+        text: what happened.
+        limit: the most bytes it may have in a header, where it is percent-encoded.
+    """
+    shortened = (_cut(text, most) for most in (None, *SHORTER))
+    return next((shorter for shorter in shortened if _header_size(shorter) <= limit), "")
+
+
 def _header_size(text: str) -> int:
-    """Bytes of an ASCII text in a gRPC header: a per cent sign takes three, as whatever is not printable."""
-    return len(text) + 2 * sum(char == "%" or not " " <= char <= "~" for char in text)
+    """Bytes of a text in a gRPC header: a per cent sign takes three, as whatever is not printable ASCII."""
+    data = text.encode("utf-8", "replace")
+    return len(data) + 2 * sum(byte == ord("%") or not ord(" ") <= byte <= ord("~") for byte in data)
 
 
 def failure_of(text: str) -> Failure:

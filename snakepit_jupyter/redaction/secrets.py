@@ -5,6 +5,7 @@ back (`++`), and a secret without an end goes on to the end of its line or of th
 first letter: then Python's engine skips quickly what cannot be a beginning.
 """
 
+import functools
 import re
 from typing import Any
 
@@ -20,47 +21,35 @@ def _glued(prefix: str) -> str:
     return rf"{prefix}(?:(?<![A-Za-z0-9]{prefix})|(?<=\\[bfnrt]{prefix})|(?<=%[0-9A-Fa-f][0-9A-Fa-f]{prefix}))"
 
 
-PRIVATE_KEY = re.compile(
-    r"-----BEGIN [A-Z0-9 ]{0,40}?PRIVATE KEY(?: BLOCK)?-----(?s:.*?)(?:-----END [A-Z0-9 ]{0,60}+-----|\Z)"
-)
+PRIVATE_KEY = r"-----BEGIN [A-Z0-9 ]{0,40}?PRIVATE KEY(?: BLOCK)?-----(?s:.*?)(?:-----END [A-Z0-9 ]{0,60}+-----|\Z)"
 # A path may hold an @ as well, so what begins as a port is no password.
-IN_URL = re.compile(
-    r"(://[^\s/?#@:\"']*+:)(?!\d{1,5}/|\*\*\*)(?:[^\s/?#\"']+|[^\s@\"'*]{1,64}+)(?=@)",
-    re.ASCII,
-)
-HEADER = re.compile(
+IN_URL = r"(://[^\s/?#@:\"']*+:)(?!\d{1,5}/|\*\*\*)(?:[^\s/?#\"']+|[^\s@\"'*]{1,64}+)(?=@)"
+HEADER = (
     r"((?:[aA](?i:uthorization)|[cC](?i:ookie))[ \t]*+[:=][ \t]*+)(?!\*\*\*)"
-    r"(?:[dD](?i:igest)[ \t][^\r\n]*+|(?:[^\s\"'\\]|\\(?![nr]))(?:[^\r\n\"'\\]|\\(?![nr]))*+)",
-    re.ASCII,
+    r"(?:[dD](?i:igest)[ \t][^\r\n]*+|(?:[^\s\"'\\]|\\(?![nr]))(?:[^\r\n\"'\\]|\\(?![nr]))*+)"
 )
-BEARER = re.compile(
-    r"([bB](?i:earer)(?:[\s:=,\"'\\]|%20)++)(?!(?:tokens?|auth\w*+|in|is|of|the|scheme)(?![\w.~+/=-]))[\w.~+/=-]++",
-    re.ASCII,
-)
-KEYS = re.compile(
-    "|".join(
-        (
-            _glued("sk-") + r"[\w-]{10,}+",
-            _glued("[rs]k_") + r"(?:live|test)_\w{8,}+",
-            _glued("hf_") + r"[A-Za-z0-9]{20,}+",
-            _glued("npm_") + r"[A-Za-z0-9]{30,}+",
-            _glued("dapi") + r"[0-9a-f]{32}",
-            _glued(r"SG\.") + r"[\w-]{10,}+\.[\w-]{10,}+",
-            r"pypi-AgE[\w-]{16,}+",
-            r"A(?:KIA|SIA|ROA|IDA)[A-Z0-9]{16}",
-            r"AIza[\w-]{30,}+",
-            r"ya29\.[\w.-]++",
-            r"GOCSPX-[\w-]{10,}+",
-            r"gh[oprsu]_[A-Za-z0-9]{16,}+",
-            r"github_pat_\w{20,}+",
-            r"glpat-[\w-]{16,}+",
-            r"xox[a-z]-[\w-]{8,}+",
-            r"xapp-[\w-]{8,}+",
-            r"hooks\.slack\.com/services/[\w/]++",
-            r"eyJ[\w-]{10,}+(?:\.[\w-]*+)*+",
-        )
-    ),
-    re.ASCII,
+BEARER = r"([bB](?i:earer)(?:[\s:=,\"'\\]|%20)++)(?!(?:tokens?|auth\w*+|in|is|of|the|scheme)(?![\w.~+/=-]))[\w.~+/=-]++"
+KEYS = "|".join(
+    (
+        _glued("sk-") + r"[\w-]{10,}+",
+        _glued("[rs]k_") + r"(?:live|test)_\w{8,}+",
+        _glued("hf_") + r"[A-Za-z0-9]{20,}+",
+        _glued("npm_") + r"[A-Za-z0-9]{30,}+",
+        _glued("dapi") + r"[0-9a-f]{32}",
+        _glued(r"SG\.") + r"[\w-]{10,}+\.[\w-]{10,}+",
+        r"pypi-AgE[\w-]{16,}+",
+        r"A(?:KIA|SIA|ROA|IDA)[A-Z0-9]{16}",
+        r"AIza[\w-]{30,}+",
+        r"ya29\.[\w.-]++",
+        r"GOCSPX-[\w-]{10,}+",
+        r"gh[oprsu]_[A-Za-z0-9]{16,}+",
+        r"github_pat_\w{20,}+",
+        r"glpat-[\w-]{16,}+",
+        r"xox[a-z]-[\w-]{8,}+",
+        r"xapp-[\w-]{8,}+",
+        r"hooks\.slack\.com/services/[\w/]++",
+        r"eyJ[\w-]{10,}+(?:\.[\w-]*+)*+",
+    )
 )
 
 # The names under which secrets are kept, by their first letter. "tokens" is none: those are counted.
@@ -96,11 +85,8 @@ UNQUOTED = (
     rf"(?:[\w.]{{0,40}}+[(\[{{](?:[^)\]}}\"']++|{STRING})*+[)\]}}]?+(?:{TO_BLANK})?|{TO_BLANK})"
 )
 SECRET = rf"(?(quote){QUOTED}|{UNQUOTED})"
-ASSIGNED = re.compile(rf"((?:{NAME})(?P<named>{QUOTE}\]?)?+{BETWEEN}{OPENING}){SECRET}", re.ASCII)
-FLAG = re.compile(
-    rf"(-(?<![\w*-]-)-?+(?:[A-Za-z0-9]{{1,16}}+[_-]){{0,4}}?(?:{NAME})[ \t]++(?!-){OPENING}){SECRET}", re.ASCII
-)
-SECRET_NAME = re.compile(rf"(?:{NAME})\Z", re.ASCII)
+ASSIGNED = rf"((?:{NAME})(?P<named>{QUOTE}\]?)?+{BETWEEN}{OPENING}){SECRET}"
+FLAG = rf"(-(?<![\w*-]-)-?+(?:[A-Za-z0-9]{{1,16}}+[_-]){{0,4}}?(?:{NAME})[ \t]++(?!-){OPENING}){SECRET}"
 
 
 def _after_its_name(found: re.Match[str]) -> str:
@@ -108,7 +94,7 @@ def _after_its_name(found: re.Match[str]) -> str:
 
 
 # Keys come last: what is assigned to a name goes as a whole, whatever stands around a key in it.
-STEPS: tuple[tuple[re.Pattern[str], Any], ...] = (
+STEPS: tuple[tuple[str, Any], ...] = (
     (PRIVATE_KEY, MASK),
     (IN_URL, _after_its_name),
     (HEADER, _after_its_name),
@@ -117,6 +103,12 @@ STEPS: tuple[tuple[re.Pattern[str], Any], ...] = (
     (ASSIGNED, _after_its_name),
     (KEYS, MASK),
 )
+
+
+@functools.cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """At the first use: no worker and no kernel should wait for it at its start."""
+    return re.compile(pattern, re.ASCII)
 
 
 def masked(text: str) -> str:
@@ -128,7 +120,7 @@ def masked(text: str) -> str:
     for _ in range(MOST_ROUNDS if len(text) <= LONG else 1):
         before = text
         for pattern, by in STEPS:
-            text = pattern.sub(by, text)
+            text = _compiled(pattern).sub(by, text)
         if text == before:
             break
     return text
@@ -136,4 +128,4 @@ def masked(text: str) -> str:
 
 def is_secret_name(name: str) -> bool:
     """Whether a secret is kept under such a name."""
-    return SECRET_NAME.search(name) is not None
+    return _compiled(rf"(?:{NAME})\Z").search(name) is not None

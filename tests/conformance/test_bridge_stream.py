@@ -175,6 +175,18 @@ def test_each_row_of_the_table_of_errors(client: Client, scene: Any, status: grp
     assert seen[0][1].startswith(text)
 
 
+@pytest.mark.parametrize("letter", ["x", "%", "ü", "\U0001f40d", "\n"])
+def test_a_status_whose_text_is_far_too_long_for_a_header_arrives_all_the_same(client: Client, letter: str) -> None:
+    async def scene(stranger: Stranger) -> None:
+        status, text = await stranger.refusal(a_request("s", letter * 50_000, {}))
+        assert status is grpc.StatusCode.NOT_FOUND
+        assert text.startswith(f"Tool {letter}")
+        assert text.endswith("not found for session s")
+        assert " … " in text
+
+    with_stranger(client, scene)
+
+
 @pytest.mark.parametrize("says", ["true", "1"])
 def test_a_registered_tool_streams_if_its_metadata_say_so(client: Client, says: str) -> None:
     async def scene(stranger: Stranger) -> None:
