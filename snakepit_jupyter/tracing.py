@@ -65,7 +65,7 @@ def _span(
     call: "Call",
     kind: Any,
     parent: Any = None,
-    is_stop: Callable[[BaseException], bool] = lambda error: isinstance(error, CancelledError),
+    is_stop: Callable[[BaseException], bool] = lambda error: isinstance(error, (CancelledError, KeyboardInterrupt)),
 ) -> Iterator[None]:
     trace = importlib.import_module(API)
     attributes = {

@@ -1,6 +1,8 @@
 """What the README shows works as it stands there."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,3 +37,33 @@ def test_the_calls_from_python_run(capsys: pytest.CaptureFixture[str]) -> None:
     finally:
         snakepit.stop()
     assert "100.0 Step 3 of 3" in capsys.readouterr().out
+
+
+def test_values_arrive_as_what_they_were_and_a_function_is_registered(capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        exec(block("snakepit.host_tool"), {})
+        printed = capsys.readouterr().out.splitlines()
+    finally:
+        snakepit.stop()
+    assert printed == [
+        "{'when': datetime.date(2026, 1, 2), 'pair': (1, None), 'raw': b'\\x00\\x00\\x00', 'nan': nan}",
+        "{'value': b'as it is'}",
+    ]
+
+
+def test_a_stranger_drives_a_served_bridge_as_the_guide_to_peers_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    guide = (Path(__file__).parents[1] / "docs" / "peers.md").read_text()
+    (example,) = re.findall(r"^```python\n(import grpc\n.*?)^```", guide, re.DOTALL | re.MULTILINE)
+    program = [str(Path(sys.executable).with_name("snakepit")), "serve", "--listen", "127.0.0.1:0", "--pool-size", "1"]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as served:
+        assert served.stdout is not None
+        address = served.stdout.readline().removeprefix("listening on ").strip()
+        token_file = served.stdout.readline().split()[2]
+        try:
+            exec(example, {"address": address, "token_file": token_file})
+        finally:
+            served.terminate()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [f"ping_stream-{n}" for n in range(1, 6)]
+    assert "True {" in lines[-1]
+    assert "'tool_type': 'remote'" in lines[-1]

@@ -101,11 +101,13 @@ class Subscription:
             patterns: globs of the names of events; none for all.
 
         Raises:
+            InvalidParameter: if the patterns are none.
             GrpcUnavailable: if the bridge cannot be reached, or tells nothing.
         """
+        policy = _policy(patterns)
         self._loop = asyncio.get_running_loop()
         opened = asyncio.Event()
-        self._task = asyncio.create_task(self._follow(await connect(), _policy(patterns), opened.set))
+        self._task = asyncio.create_task(self._follow(await connect(), policy, opened))
         waiting = asyncio.create_task(opened.wait())
         try:
             await asyncio.wait([self._task, waiting], return_when=asyncio.FIRST_COMPLETED)
@@ -135,20 +137,13 @@ class Subscription:
 
     # The portal's loop.
 
-    async def _follow(self, source: Source, policy: Policy, opened: Callable[[], None]) -> None:
-        has_opened = False
-
-        def note() -> None:
-            nonlocal has_opened
-            has_opened = True
-            opened()
-
+    async def _follow(self, source: Source, policy: Policy, opened: asyncio.Event) -> None:
         try:
-            async with aclosing(source.telemetry(policy, note)) as told:
+            async with aclosing(source.telemetry(policy, opened.set)) as told:
                 async for event in told:
                     self._take(event)
         except SnakepitError:
-            if not has_opened:
+            if not opened.is_set():
                 raise
         finally:
             self._waiting.put(None)

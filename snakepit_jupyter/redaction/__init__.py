@@ -38,11 +38,16 @@ def outward(failure: Failure) -> Failure:
     value = failure.details.get(VALUE, "")
     return replace(
         failure,
-        message=outward_text(_without_value(failure.message, value)),
-        hint=outward_text(_without_value(failure.hint, value)),
+        message=_outward_words(failure.message, value),
+        hint=_outward_words(failure.hint, value),
         remote_traceback=outward_text(without_strings(failure.remote_traceback)),
         details=outward_fields({name: text for name, text in failure.details.items() if name != VALUE}),
     )
+
+
+def _outward_words(text: str, value: str) -> str:
+    """A message or a hint; where an adapter cannot be imported, a traceback stands in it."""
+    return outward_text(without_strings(_without_value(text, value)))
 
 
 def _without_value(text: str, value: str) -> str:

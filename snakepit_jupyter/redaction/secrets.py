@@ -87,6 +87,7 @@ UNQUOTED = (
 SECRET = rf"(?(quote){QUOTED}|{UNQUOTED})"
 ASSIGNED = rf"((?:{NAME})(?P<named>{QUOTE}\]?)?+{BETWEEN}{OPENING}){SECRET}"
 FLAG = rf"(-(?<![\w*-]-)-?+(?:[A-Za-z0-9]{{1,16}}+[_-]){{0,4}}?(?:{NAME})[ \t]++(?!-){OPENING}){SECRET}"
+SECRET_NAME = rf"(?:{NAME})\Z"
 
 
 def _after_its_name(found: re.Match[str]) -> str:
@@ -128,4 +129,4 @@ def masked(text: str) -> str:
 
 def is_secret_name(name: str) -> bool:
     """Whether a secret is kept under such a name."""
-    return _compiled(rf"(?:{NAME})\Z").search(name) is not None
+    return _compiled(SECRET_NAME).search(name) is not None

@@ -322,3 +322,45 @@ def test_a_tool_that_replaces_another_is_announced() -> None:
         with pytest.warns(snakepit.ToolReplaced, match="the tool 'ping' of tools_for_tests:OwnPing takes the place of"):
             client.start()
         assert client.execute("ping") == "my own pong"
+
+
+# Sessions.
+
+
+def test_a_session_that_nobody_uses_ends_and_is_cleaned_up(tmp_path: Path) -> None:
+    with Client(pool_size=1, adapters=ALL, session_id="", session_ttl=0.4) as client:
+        client.execute_in_session("s", "at_the_end", {"path": str(tmp_path / "end")})
+        assert written(tmp_path / "end") == "cleaned up"
+
+
+def test_a_session_in_which_a_run_goes_on_is_in_use(tmp_path: Path) -> None:
+    with Client(pool_size=1, adapters=ALL, session_id="", session_ttl=0.3) as client:
+        client.execute_in_session("s", "at_the_end", {"path": str(tmp_path / "end")})
+        given = {"count": 100, "pause": 0.01}
+        for chunk in client.execute_in_session_stream("s", "count", given):
+            assert not (tmp_path / "end").exists(), chunk
+        assert written(tmp_path / "end") == "cleaned up"
+
+
+def test_one_session_too_many_is_refused_by_its_own_error_and_those_there_are_go_on() -> None:
+    with Client(pool_size=1, session_id="", max_sessions=1) as client:
+        client.execute_in_session("first", "ping")
+        with pytest.raises(errors.SessionQuotaExceeded, match="there are 1 sessions") as caught:
+            client.execute_in_session("second", "ping")
+        assert caught.value.retryable
+        client.execute_in_session("first", "ping")
+        client.close_session("first")
+        client.execute_in_session("second", "ping")
+
+
+def test_a_call_too_many_is_turned_away_and_those_that_wait_are_served(tmp_path: Path) -> None:
+    with Client(pool_size=1, adapters=ALL, session_id="", max_queued=2, cancel_grace=0.1) as client:
+        busy = client.execute_stream("endless", {"path": str(tmp_path / "end")})
+        next(iter(busy))
+        waiting = [client.execute_stream("count") for _ in range(2)]
+        eventually(lambda: client.status().queued == 2)
+        with pytest.raises(errors.PoolSaturated, match="2 calls wait for a worker already") as caught:
+            client.execute("ping")
+        assert caught.value.retryable
+        busy.cancel()
+        assert [run.result()["is_final"] for run in waiting] == [True, True]

@@ -149,6 +149,11 @@ def test_a_short_value_is_taken_out_of_its_place_only() -> None:
     assert outward(failure).hint == "Call f(x=5)."
 
 
+def test_a_traceback_in_a_hint_loses_its_strings_too() -> None:
+    hint = 'Traceback (most recent call last):\n  File "/x.py", line 3, in f\n    connect("content")\nOSError: no'
+    assert "content" not in outward(Failure("worker_start_failed", "it cannot be imported", hint)).hint
+
+
 def test_what_is_told_of_a_failure_stays_the_same_when_it_is_told_again() -> None:
     error = InvalidParameter("password='abc' is wrong", details={"key": "password", "value": "'abc'"})
     once = outward(error.failure())
