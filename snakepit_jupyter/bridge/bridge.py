@@ -19,12 +19,13 @@ from snakepit_jupyter.codecs.protobuf import run_state_from_pb
 from snakepit_jupyter.config import Config
 from snakepit_jupyter.errors import (
     RunNotFound,
+    SnakepitError,
     StreamingNotSupported,
     StreamingRequired,
     ToolNotFound,
     error_from,
 )
-from snakepit_jupyter.messages import Call, Status, ToolInfo, WorkerInfo
+from snakepit_jupyter.messages import Call, RunStatus, Status, ToolInfo, WorkerInfo
 from snakepit_jupyter.pool.local import LocalPool
 from snakepit_jupyter.pool.process import WorkerStartError
 
@@ -59,9 +60,7 @@ class Bridge:
         Raises:
             SnakepitError: if the tool cannot be called so, or no worker can be started.
         """
-        log.call(call)
-        call = self._in_its_session(call)
-        await self._look_up(call)
+        call = await self._admit(call)
         run = BridgeRun(call, self._pool, self._config, self.hub)
         self._calls[call.call_id] = run
         try:
@@ -79,9 +78,7 @@ class Bridge:
             SnakepitError: if the tool cannot be called so, or no worker can be started.
         """
         if call.call_id not in self._runs:
-            log.call(call)
-            call = self._in_its_session(call)
-            await self._look_up(call)
+            call = await self._admit(call)
         if call.call_id not in self._runs:
             self._runs[call.call_id] = BridgeRun(call, self._pool, self._config, self.hub, held)
             self._forget_oldest()
@@ -171,6 +168,17 @@ class Bridge:
         """The client whose run or call that is; "" if there is none of that id."""
         run = self._runs.get(call_id) or self._calls.get(call_id)
         return run.call.client_id if run else ""
+
+    async def _admit(self, call: Call) -> Call:
+        """The call as it is to be run. One that cannot be is told of as failed."""
+        log.call(call)
+        try:
+            admitted = self._in_its_session(call)
+            await self._look_up(admitted)
+        except SnakepitError as error:
+            self.hub.call_ended(call, "", RunStatus.FAILED, 0.0, 0, error.code)
+            raise
+        return admitted
 
     def _in_its_session(self, call: Call) -> Call:
         """The call with what is known of its session, which its first call opens."""

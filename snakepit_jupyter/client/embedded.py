@@ -19,6 +19,8 @@ from snakepit_jupyter.lifeline import Child, ChildFailed
 # A path of a Unix socket has at most 107 bytes (unix(7)), and ours adds "/bridge.sock".
 LONGEST_DIRECTORY = 90
 START_TIMEOUT = 20.0
+# Where its log goes, if not into its own directory, which goes with it.
+LOG_FILE = "SNAKEPIT_LOG_FILE"
 # Seconds for the bridge and its workers to go; one that is not ours may take six of them.
 STOP_GRACE = 8.0
 
@@ -75,7 +77,7 @@ class EmbeddedBridge:
             "listen": asdict(listen) if listen else None,
         }
         environment = {"GRPC_ENABLE_FORK_SUPPORT": "0", "GRPC_VERBOSITY": "ERROR"}
-        log = directory / "bridge.log"
+        log = Path(os.environ.get(LOG_FILE) or directory / "bridge.log")
         child = await Child.start("snakepit_jupyter.bridge", [], told, environment=environment, log=log)
         try:
             answer = await child.answer(START_TIMEOUT)

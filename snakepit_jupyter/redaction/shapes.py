@@ -50,5 +50,6 @@ def _name(value: Any) -> str:
 def _extent(value: Any) -> str:
     """The size of an array or table along its axes, and what kind of number is in it."""
     extent = TIMES.join(f"{int(length):,}" for length in value.shape) or "scalar"
-    kind = getattr(value, "dtype", None)
+    # Asked of the class: a table answers to the names of its columns.
+    kind = getattr(value, "dtype", None) if hasattr(type(value), "dtype") else None
     return extent if kind is None else f"{extent} {str(kind)[:LONGEST_NAME]}"

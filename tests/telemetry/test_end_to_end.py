@@ -5,11 +5,12 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from waiting import eventually
 
-from snakepit_jupyter import Client, ToolError
+from snakepit_jupyter import Client, ToolError, ToolNotFound
 from snakepit_jupyter.telemetry import Event
 
 ADAPTER = "telemetry.telemetry_tools:Telling"
@@ -207,3 +208,34 @@ def test_what_happens_while_nobody_listens_is_never_told(client: Client) -> None
         client.execute("tell", {"name": "first"})
         told.until(PYTHON + "first")
     assert told.names.count(PYTHON + "tool.execution.start") == 1
+
+
+def test_a_call_that_is_refused_is_told_of_as_failed(client: Client, heard: Heard) -> None:
+    with pytest.raises(ToolNotFound):
+        client.execute("no_such_tool")
+    event = heard.until("snakepit.call.failed")
+    assert (event.metadata["tool"], event.metadata["code"]) == ("no_such_tool", "tool_not_found")
+    assert event.correlation_id.startswith("sp-")
+
+
+@pytest.mark.parametrize(("arguments", "shows_contents"), [("", False), ("1", True)])
+def test_the_log_has_a_line_for_each_event_and_contents_only_if_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: str, shows_contents: bool
+) -> None:
+    log = tmp_path / "bridge.log"
+    monkeypatch.setenv("SNAKEPIT_LOG_LEVEL", "debug")
+    monkeypatch.setenv("SNAKEPIT_LOG_FILE", str(log))
+    monkeypatch.setenv("SNAKEPIT_LOG_ARGUMENTS", arguments)
+    with Client(pool_size=1, session_id="") as own:
+        own.execute(
+            "echo", {"text": "what was said", "key": "Bearer abcdefghijklmnop"}, binary_parameters={"b": b"raw"}
+        )
+    (called,) = [line for line in log.read_text().splitlines() if "echo is called with" in line]
+    (stopped,) = [line for line in log.read_text().splitlines() if "snakepit.call.stopped" in line]
+    assert ("what was said" in called) is shows_contents
+    assert ("text: str 13" in called) is not shows_contents
+    assert "abcdefghijklmnop" not in log.read_text()
+    correlation_id = called.partition("[")[2].partition("]")[0]
+    assert correlation_id.startswith("sp-")
+    assert f"[{correlation_id}]" in stopped
+    assert log.stat().st_mode & 0o077 == 0

@@ -89,6 +89,11 @@ def test_a_value_is_told_by_its_shape(value: Any, expected: str) -> None:
     assert shape(value) == expected
 
 
+def test_a_column_called_like_an_attribute_is_not_shown_for_it() -> None:
+    pandas = pytest.importorskip("pandas")
+    assert shape(pandas.DataFrame({"dtype": ["the secret"], "shape": [1]})) == "DataFrame 1×2"  # noqa: RUF001
+
+
 @given(st.text(min_size=8) | st.binary(min_size=8) | st.lists(st.text(min_size=8), min_size=1))
 def test_a_shape_holds_nothing_of_what_is_in_a_value(value: Any) -> None:
     told = shape(value)
