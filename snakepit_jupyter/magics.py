@@ -270,7 +270,8 @@ class SnakepitMagics(Magics):
 
     def _start(self, options: argparse.Namespace) -> None:
         status = self.client.start(options.pool_size, options.adapter)
-        _say(f"{len(status.workers)} workers, {len(status.tools)} tools")
+        workers = len(status.workers)
+        _say(f"{workers} worker{'s' * (workers != 1)}, {len(status.tools)} tools")
 
     def _stop(self, _options: argparse.Namespace) -> None:
         self.client.stop()

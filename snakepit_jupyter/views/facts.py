@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeGuard
 
+from snakepit_jupyter.values.marker import MARK
 from snakepit_jupyter.views.glance import glances, outline
 from snakepit_jupyter.views.metrics import Bests
 from snakepit_jupyter.views.numbers import number
@@ -98,7 +99,7 @@ class Facts:
 def _texts(fields: Fields, prefix: str = "") -> Iterator[tuple[str, str]]:
     """Every value in full as far as that is bearable; a dict's fields one by one."""
     for name, value in fields.items():
-        if isinstance(value, dict) and not prefix:
+        if isinstance(value, dict) and not prefix and MARK not in value:
             yield from _texts(glances(value), f"{name}.")
         else:
             yield f"{prefix}{name}", clean(_text(value)[:VALUE_WIDTH])

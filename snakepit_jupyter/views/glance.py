@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from snakepit_jupyter.values.marker import MARK
 from snakepit_jupyter.views.numbers import count
 from snakepit_jupyter.views.wording import short
 
@@ -85,6 +86,8 @@ def _elements(value: Any) -> str:
 def outline(value: Any, depth: int = 0) -> Any:
     """The value as JSON for reading: what is long or deep in it is only counted."""
     value = glance(value)
+    if isinstance(value, dict) and MARK in value:
+        return short(f"{value.get('__type__', 'something')}, which cannot be sent", NAME_WIDTH)
     if isinstance(value, (list, dict)) and (len(value) > LONG or depth > DEEP):
         return f"{count(len(value))} items"
     if isinstance(value, list):

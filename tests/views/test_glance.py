@@ -153,3 +153,15 @@ def test_the_result_lines_of_a_final_chunk_are_shapes_too() -> None:
         "by.1": "DataFrame 100×3",
         "at": "2024-01-02",
     }
+
+
+def test_what_could_not_be_sent_is_told_by_its_type() -> None:
+    marker = {"__ffi_unserializable__": True, "__type__": "my_models.Model"}
+    assert outline(marker) == "my_models.Model, which cannot be sent"
+    assert outline({"models": [marker]}) == {"models": ["my_models.Model, which cannot be sent"]}
+    stage = Stage()
+    stage.yields({"score": 0.5})
+    stage.yields({"model": marker, "score": 0.5}, is_final=True)
+    stage.turns(RunStatus.DONE)
+    assert "my_models.Model, which cannot be sent" in report_text(stage.state)
+    assert "__ffi" not in report_html(stage.state)
