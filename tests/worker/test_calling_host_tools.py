@@ -263,7 +263,7 @@ def test_the_calls_deadline_ends_the_waiting() -> None:
     async def play() -> None:
         async with scene() as stage:
             started = time.monotonic()
-            end = await stage.end_of(replace(call_of("ask", name="never"), deadline=Deadline.after(0.2)))
+            end = await stage.end_of(replace(call_of("ask", name="never"), deadline=Deadline.after(1.0)))
             assert failure_from_pb(end.failure).code == "worker_timeout"
             assert "the host tool 'never'" in end.failure.message
             assert time.monotonic() - started < 5
