@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -108,7 +109,7 @@ def _serve(options: argparse.Namespace) -> None:
 
 def _gen_adapter(options: argparse.Namespace) -> None:
     package = scaffold.write(options.name, options.directory)
-    _line(f"{package} is written. Try it:\n    cd {package}\n    python -m pytest")
+    _line(f"{package} is written. Try it:\n    cd {shlex.quote(str(package))}\n    python -m pytest")
 
 
 def _line(text: str) -> None:

@@ -34,6 +34,7 @@ a retry makes sense (`retryable`), and what to do (`hint`, by default the class'
 has its traceback instead).
 """
 
+import contextlib
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -347,33 +348,67 @@ def error_from(failure: Failure) -> SnakepitError:
 
 
 def describe(error: BaseException, ours: str) -> Failure:
-    """An exception as a failure: our own as they are, any other with its type and traceback.
+    """An exception as a failure: our own as they are, any other with its type and traceback. It never raises.
 
     Args:
         error: the exception.
         ours: a module or package; its frames at the beginning of the traceback are left out: they are always the same.
     """
-    if isinstance(error, SnakepitError):
-        return error.failure()
-    kind = type(error).__name__
+    with contextlib.suppress(BaseException):  # one of ours that cannot say what it is is described as any other
+        if isinstance(error, SnakepitError):
+            return _in_texts(error.failure())
+    kind = _name_of(error)
     text = _text_of(error)
     return Failure(
-        code="tool_error",
+        code=ToolError.code,
         message=f"{kind}: {text}" if text else kind,
         remote_type=kind,
-        remote_traceback="".join(traceback.format_exception(_without_frames(error, ours))),
+        remote_traceback=_traceback_of(error, ours),
     )
+
+
+def _in_texts(failure: Failure) -> Failure:
+    """A failure that can travel: who raises one of our errors may give it anything."""
+    return Failure(
+        code=_exactly(failure.code),
+        message=_exactly(failure.message),
+        hint=_exactly(failure.hint),
+        retryable=bool(failure.retryable),
+        remote_type=_exactly(failure.remote_type),
+        remote_traceback=_exactly(failure.remote_traceback),
+        details={_exactly(name): _exactly(value) for name, value in failure.details.items()},
+    )
+
+
+# An exception's class is the user's own code, and may raise whatever is asked of it: also SystemExit.
+
+
+def _name_of(error: BaseException) -> str:
+    name: str = type.__dict__["__name__"].__get__(type(error))  # as it is, whatever a metaclass says
+    return name
 
 
 def _text_of(error: BaseException) -> str:
     try:
-        return str(error)
-    except Exception:
+        return _exactly(error)
+    except BaseException:
         return "(its text cannot be made)"
+
+
+def _exactly(value: object) -> str:
+    """A text of no class of the user's."""
+    return str.__str__(str(value))
+
+
+def _traceback_of(error: BaseException, ours: str) -> str:
+    try:
+        return "".join(traceback.format_exception(_without_frames(error, ours)))
+    except BaseException:
+        return ""
 
 
 def _without_frames(error: BaseException, ours: str) -> BaseException:
     trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith(ours):
+    while trace is not None and str(trace.tb_frame.f_globals.get("__name__", "")).startswith(ours):
         trace = trace.tb_next
     return error.with_traceback(trace or error.__traceback__)

@@ -86,6 +86,16 @@ def test_a_failure_is_said_and_is_the_exit_code(words: list[str], code: int, mes
     assert done.stdout == ""
 
 
+def test_what_it_says_of_a_new_adapter_can_be_given_to_a_shell(tmp_path: Path) -> None:
+    place = tmp_path / "a 'place' of $mine"
+    place.mkdir()
+    done = snakepit("gen-adapter", "my_tools", "--directory", str(place))
+    assert done.returncode == 0
+    (line,) = [line.strip() for line in done.stdout.splitlines() if line.strip().startswith("cd ")]
+    there = subprocess.run(["sh", "-c", f"{line} && pwd"], capture_output=True, text=True, check=False)
+    assert there.stdout == f"{place / 'my_tools'}\n"
+
+
 @pytest.mark.parametrize("tool", ["asleep", "nap"])
 def test_ctrl_c_stops_what_runs_and_leaves_nothing(tool: str, tmp_path: Path) -> None:
     begin, end = tmp_path / "begin", tmp_path / "end"

@@ -1,4 +1,7 @@
+"""Errors as values and back, and exceptions that are hard to describe."""
+
 import inspect
+from typing import Any
 
 import pytest
 
@@ -11,6 +14,8 @@ from snakepit_jupyter.errors import (
     RunStopped,
     SnakepitError,
     ToolError,
+    WorkerTimeout,
+    describe,
     error_from,
 )
 
@@ -83,3 +88,100 @@ def test_each_tagged_error_of_the_guide_is_a_class_and_says_whether_to_retry(cod
 def test_an_error_names_what_it_is_about() -> None:
     assert InvalidBinaryParameter("m", details={"key": "blob"}).key == "blob"
     assert ProgramQuotaExceeded("m", details={"session_id": "s"}).session_id == "s"
+
+
+# Exceptions whose classes are against us.
+
+
+class NoText(Exception):
+    def __str__(self) -> str:
+        raise SystemExit(9)
+
+    __repr__ = __str__
+
+
+class NamelessKind(type):
+    def __getattribute__(cls, name: str) -> Any:
+        if name in {"__name__", "__qualname__", "__module__"}:
+            raise KeyboardInterrupt
+        return super().__getattribute__(name)
+
+
+class Nameless(Exception, metaclass=NamelessKind):
+    pass
+
+
+class NoTraceback(Exception):
+    def with_traceback(self, trace: Any) -> Any:
+        raise SystemExit(9)
+
+
+class NotWhatItSays(Exception):
+    def __getattribute__(self, name: str) -> Any:
+        if name == "__class__":
+            raise SystemExit(9)
+        return super().__getattribute__(name)
+
+
+class SlyText(str):
+    __slots__ = ()
+
+    def __format__(self, _: str) -> str:
+        raise SystemExit(9)
+
+    __str__ = str.__repr__
+
+
+class Sly(Exception):
+    def __str__(self) -> str:
+        return SlyText("m")
+
+
+class NoFailure(WorkerTimeout):
+    def failure(self) -> Failure:
+        raise SystemExit(9)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (NoText, "NoText: (its text cannot be made)"),
+        (Nameless, "Nameless"),
+        (NoTraceback, "NoTraceback"),
+        (NotWhatItSays, "NotWhatItSays"),
+        (Sly, "Sly: m"),
+    ],
+    ids=["text", "name", "traceback", "class", "text's class"],
+)
+def test_any_exception_can_be_described(kind: type[BaseException], message: str) -> None:
+    with pytest.raises(kind) as caught:
+        raise kind
+    failure = describe(caught.value, "of nobody")
+    assert (failure.code, failure.message) == ("tool_error", message)
+    assert failure.remote_type == message.partition(":")[0]
+
+
+def test_an_error_of_ours_that_cannot_say_what_it_is_is_described_as_any_other() -> None:
+    failure = describe(NoFailure("m", hint=""), "of nobody")
+    assert (failure.code, failure.remote_type) == ("tool_error", "NoFailure")
+
+
+def test_an_error_of_ours_with_other_things_than_texts_in_it_is_described_in_texts() -> None:
+    given: dict[Any, Any] = {"seconds": 5, 6: None}
+    odd: Any = 7
+    raised = ToolError(odd)
+    raised.remote_type = odd
+    assert describe(raised, "of nobody").remote_type == "7"
+    failure = describe(WorkerTimeout(odd, details=given), "of nobody")
+    assert (failure.code, failure.message, failure.details) == (
+        "worker_timeout",
+        "7",
+        {"seconds": "5", "6": "None"},
+    )
+    assert str(error_from(failure)).startswith("7\n")
+
+
+def test_a_traceback_through_code_without_a_module_name_is_described() -> None:
+    with pytest.raises(ZeroDivisionError) as caught:
+        exec("1 / 0", {"__name__": None})
+    assert "ZeroDivisionError: division by zero" in describe(caught.value, __name__).remote_traceback

@@ -23,9 +23,10 @@ from snakepit_jupyter.errors import (
     StreamingNotSupported,
     StreamingRequired,
     ToolNotFound,
+    WorkerTimeout,
     error_from,
 )
-from snakepit_jupyter.messages import Call, RunStatus, Status, ToolInfo, WorkerInfo
+from snakepit_jupyter.messages import Call, Deadline, RunStatus, Status, ToolInfo, WorkerInfo
 from snakepit_jupyter.pool.local import LocalPool
 from snakepit_jupyter.pool.process import WorkerStartError
 
@@ -176,7 +177,7 @@ class Bridge:
             admitted = self._in_its_session(call)
             await self._look_up(admitted)
         except SnakepitError as error:
-            self.hub.call_ended(call, "", RunStatus.FAILED, 0.0, 0, error.code)
+            self.refuse(call, error)
             raise
         return admitted
 
@@ -204,8 +205,12 @@ class Bridge:
             failure=self._pool.start_failure,
         )
 
+    def refuse(self, call: Call, error: SnakepitError) -> None:
+        """Tell of a call that cannot be run."""
+        self.hub.call_ended(call, "", RunStatus.FAILED, 0.0, 0, error.code)
+
     async def _look_up(self, call: Call) -> None:
-        tool = await self.find_tool(call.tool)
+        tool = await self.find_tool(call.tool, call.deadline)
         if tool is None:
             if self._pool.tools_are_known:
                 raise self._tool_not_found(call.tool)
@@ -223,14 +228,21 @@ class Bridge:
         if self._pool.tools_are_known:
             tool.check_names(call.argument_names)
 
-    async def find_tool(self, name: str) -> ToolInfo | None:
+    async def find_tool(self, name: str, deadline: Deadline) -> ToolInfo | None:
         """The workers' tool of that name, once there is a worker.
 
         Raises:
+            WorkerTimeout: if there is none before the deadline.
             SnakepitError: if no worker can be started.
         """
         try:
-            await self._pool.usable()
+            async with asyncio.timeout(deadline.remaining):
+                await self._pool.usable()
+        except TimeoutError:
+            raise WorkerTimeout(
+                f"{name} was given up while the workers were still starting",
+                hint="Give it more time with timeout=…, or start the workers before: start().",
+            ) from None
         except WorkerStartError as error:
             raise error_from(error.failure) from error
         return self._pool.tools.get(name)

@@ -86,6 +86,7 @@ class RunService(pb_grpc.RunServiceServicer):
 
     async def GetStatus(self, request: pb.GetStatusRequest, context: Any) -> pb.GetStatusReply:
         status = status_to_pb(await self._bridge.status())
+        self._redact(status)
         for run in status.runs:
             self._redact(run)
         return status
@@ -109,7 +110,7 @@ class RunService(pb_grpc.RunServiceServicer):
         self._redact(state)
         return state
 
-    def _redact(self, message: pb.RunState | pb.ExecuteReply) -> None:
+    def _redact(self, message: pb.RunState | pb.ExecuteReply | pb.GetStatusReply) -> None:
         if self._outward and message.HasField("failure"):
             message.failure.CopyFrom(failure_to_pb(redaction.outward(failure_from_pb(message.failure))))
 

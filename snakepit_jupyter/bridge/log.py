@@ -36,10 +36,16 @@ brief.maxstring = brief.maxother = brief.maxlong = 200
 
 
 class Masking(logging.Formatter):
-    """Formats a record and masks what it says, whoever has logged it."""
+    """Formats a record as one line, which only an exception's traceback may follow, and masks what it says.
+
+    It does so whoever has logged it.
+    """
 
     def __init__(self) -> None:
         super().__init__(FORMAT, defaults={"correlation_id": "-"})
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
+        return super().formatMessage(record).translate(ONE_LINE)
 
     def format(self, record: logging.LogRecord) -> str:
         return outward_text(super().format(record))
@@ -96,8 +102,7 @@ def call(asked: Call, environment: Mapping[str, str] = os.environ) -> None:
         said = brief.repr if environment.get(ARGUMENTS, "").strip() == "1" else shape
         given = {**_arguments(asked), **asked.binary}
         text = ", ".join(f"{name}: {said(value)}" for name, value in given.items())
-        message = f"{asked.tool} is called with {text or 'nothing'}".translate(ONE_LINE)
-        log.debug("%s", message, extra={"correlation_id": asked.correlation_id})
+        log.debug("%s is called with %s", asked.tool, text or "nothing", extra={"correlation_id": asked.correlation_id})
 
 
 def _arguments(asked: Call) -> dict[str, Any]:

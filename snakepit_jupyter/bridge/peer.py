@@ -19,7 +19,7 @@ from snakepit_jupyter.bridge.bridge import Bridge
 from snakepit_jupyter.bridge.grpc import execute_reply
 from snakepit_jupyter.bridge.registry import Registered
 from snakepit_jupyter.bridge.run import BridgeRun
-from snakepit_jupyter.bridge.statuses import is_remote, sentence, status_of
+from snakepit_jupyter.bridge.statuses import sentence, status_of
 from snakepit_jupyter.codecs import peer
 from snakepit_jupyter.codecs._generated import snakepit_bridge_pb2 as bridge_pb
 from snakepit_jupyter.codecs._generated import snakepit_bridge_pb2_grpc as bridge_grpc
@@ -42,6 +42,7 @@ from snakepit_jupyter.messages import Call, Deadline, ToolInfo
 # A positive number, and nothing else beside it; anything else is ignored.
 TIMEOUT = re.compile(r"0*[1-9][0-9]{0,14}", re.ASCII)
 LOCAL, REMOTE = "local", "remote"
+Request = bridge_pb.ExecuteToolRequest | bridge_pb.ExecuteElixirToolRequest
 
 
 class PeerService(bridge_grpc.BridgeServiceServicer):
@@ -120,7 +121,7 @@ class PeerService(bridge_grpc.BridgeServiceServicer):
         except SessionNotFound:
             return bridge_pb.RegisterToolsResponse(error_message="not_found")
         except SnakepitError as error:
-            return bridge_pb.RegisterToolsResponse(error_message=f"{error.message}. {error.hint}")
+            return bridge_pb.RegisterToolsResponse(error_message=peer.answer_text(f"{error.message}. {error.hint}"))
         names = (tool.name.strip() for tool in request.tools)
         return bridge_pb.RegisterToolsResponse(
             success=True, tool_ids={name: f"{request.session_id}:{name}" for name in names}
@@ -153,18 +154,20 @@ class PeerService(bridge_grpc.BridgeServiceServicer):
         except SessionNotFound:
             return bridge_pb.ExecuteElixirToolResponse(error_message="not_found")
         except SnakepitError as error:
-            return bridge_pb.ExecuteElixirToolResponse(error_message=sentence(self._said(error.failure())))
+            return bridge_pb.ExecuteElixirToolResponse(
+                error_message=peer.answer_text(sentence(self._said(error.failure())))
+            )
         answer = self._answer(reply, started, LOCAL)
         return bridge_pb.ExecuteElixirToolResponse.FromString(answer.SerializeToString())
 
     async def _call_host_tool(
         self,
-        request: bridge_pb.ExecuteElixirToolRequest | bridge_pb.ExecuteToolRequest,
+        request: Request,
         arguments: Mapping[str, Any],
         context: Any,
     ) -> pb.ExecuteReply:
         if not self._bridge.host_tools.offers(request.session_id, request.tool_name):
-            await self._find(request.session_id, request.tool_name)
+            await self._find(_asked(request, context, streaming=False))
             raise InvalidParameter(
                 f"{request.tool_name} is a worker's tool, not a host tool",
                 hint="Call it with ExecuteTool or ExecuteStreamingTool.",
@@ -186,41 +189,29 @@ class PeerService(bridge_grpc.BridgeServiceServicer):
 
     async def ExecuteTool(self, request: bridge_pb.ExecuteToolRequest, context: Any) -> bridge_pb.ExecuteToolResponse:
         started = time.monotonic()
+        asked = _asked(request, context, streaming=False)
         kind = REMOTE
         try:
-            self._bridge.sessions.get(request.session_id)
             if self._bridge.host_tools.offers(request.session_id, request.tool_name):
                 kind = LOCAL
+                self._bridge.sessions.get(request.session_id)
                 arguments = {**peer.decode_parameters(request.parameters), **request.binary_parameters}
                 reply = await self._call_host_tool(request, arguments, context)
             else:
-                reply = await self._call_tool(request, context)
+                reply = execute_reply(await self._bridge.execute(await self._checked(asked, request)))
         except SnakepitError as error:
             reply = pb.ExecuteReply(failure=failure_to_pb(error.failure()))
-            if isinstance(error, SessionNotFound):
-                kind = LOCAL
         return self._answer(reply, started, kind)
-
-    async def _call_tool(self, request: bridge_pb.ExecuteToolRequest, context: Any) -> pb.ExecuteReply:
-        tool = await self._find(request.session_id, request.tool_name)
-        if tool is not None and tool.streaming:
-            raise StreamingRequired(
-                f"the tool {request.tool_name!r} streams its results", hint="Call it with ExecuteStreamingTool."
-            )
-        call = self._call(request, context, streaming=False)
-        await self._check_worker(request)
-        return execute_reply(await self._bridge.execute(call))
 
     def _answer(self, reply: pb.ExecuteReply, started: float, kind: str) -> bridge_pb.ExecuteToolResponse:
         took = round((time.monotonic() - started) * 1000)
         metadata = {"execution_time": str(took), "tool_type": kind}
         if reply.HasField("failure"):
             failure = self._said(failure_from_pb(reply.failure))
-            text = sentence(failure)
+            # The contract's words for what a worker has seen.
+            where = "Remote tool execution failed: " if reply.worker_id else ""
             return bridge_pb.ExecuteToolResponse(
-                error_message=f"Remote tool execution failed: {text}"
-                if kind == REMOTE and is_remote(failure)
-                else text,
+                error_message=peer.answer_text(where + sentence(failure)),
                 metadata={**metadata, "error_code": failure.code},
                 execution_time_ms=took,
             )
@@ -236,8 +227,9 @@ class PeerService(bridge_grpc.BridgeServiceServicer):
     async def ExecuteStreamingTool(  # type: ignore[override]
         self, request: bridge_pb.ExecuteToolRequest, context: Any
     ) -> None:
+        asked = _asked(request, context, streaming=True)
         try:
-            run = await self._start(request, context)
+            run = await self._bridge.start_run(await self._checked(asked, request), held=True)
         except SnakepitError as error:
             await self._abort(context, error.failure(), request)
         try:  # whoever stops listening stops the tool
@@ -248,18 +240,6 @@ class PeerService(bridge_grpc.BridgeServiceServicer):
                 await self._abort(context, run.failure, request)
         finally:
             run.stop("its client went away")
-
-    async def _start(self, request: bridge_pb.ExecuteToolRequest, context: Any) -> BridgeRun:
-        """Look up session and tool, then read the parameters: a worker is touched only by a call that can run."""
-        self._bridge.sessions.get(request.session_id)
-        if self._bridge.host_tools.offers(request.session_id, request.tool_name):
-            raise _streaming_not_enabled(request.tool_name)
-        tool = await self._find(request.session_id, request.tool_name)
-        if tool is not None and not tool.streaming:
-            raise _streaming_not_enabled(request.tool_name)
-        call = self._call(request, context, streaming=True)
-        await self._check_worker(request)
-        return await self._bridge.start_run(call, held=True)
 
     async def _relay(self, run: BridgeRun) -> AsyncGenerator[bridge_pb.ToolChunk, None]:
         """The run's data, no faster than its reader takes them; what the tool printed has no place in the contract."""
@@ -272,45 +252,53 @@ class PeerService(bridge_grpc.BridgeServiceServicer):
                         yield peer.tool_chunk(chunk, _chunk_id(run.call.tool, chunk, number))
                     run.log.acknowledge(chunk.seq)
 
-    def _call(self, request: bridge_pb.ExecuteToolRequest, context: Any, *, streaming: bool) -> Call:
-        arguments = values.encode(peer.decode_parameters(request.parameters))
-        return Call(
-            tool=request.tool_name,
-            arguments=arguments.data,
-            encoding=arguments.encoding,
-            binary=dict(request.binary_parameters),
-            session_id=request.session_id,
-            streaming=streaming,
-            deadline=Deadline.after(_timeout(request.metadata, context)),
-            labels={key: value for key, value in request.metadata.items() if key != "timeout_ms"},
-            plain=True,
-            correlation_id=_correlation_id(request.metadata, context),
-        )
+    async def _checked(self, asked: Call, request: bridge_pb.ExecuteToolRequest) -> Call:
+        """The call with its arguments: a worker is touched only by a call that can run.
 
-    async def _find(self, session_id: str, name: str) -> ToolInfo | None:
+        Raises:
+            SnakepitError: if session, tool, parameters or worker, looked at in this order, are not as they should be.
+        """
+        try:
+            self._bridge.sessions.get(asked.session_id)
+            _check_kind(asked, await self._find(asked))
+            arguments = values.encode(peer.decode_parameters(request.parameters))
+            await self._check_worker(asked)
+        except SnakepitError as error:
+            self._bridge.refuse(asked, error)
+            raise
+        binary = dict(request.binary_parameters)
+        return replace(asked, arguments=arguments.data, encoding=arguments.encoding, binary=binary)
+
+    async def _find(self, asked: Call) -> ToolInfo | None:
         """The session's own tool of that name, else the workers'; None if only a peer's worker can say.
 
         Raises:
             ToolNotFound: if there is none.
+            StreamingNotSupported: if it is a host tool; only what streams is asked for here.
         """
-        registered = self._bridge.registry.find(session_id, name)
-        tool = registered.info if registered else await self._bridge.find_tool(name)
+        if self._bridge.host_tools.offers(asked.session_id, asked.tool):
+            raise StreamingNotSupported(f"{asked.tool} is a host tool, and does not stream")
+        registered = self._bridge.registry.find(asked.session_id, asked.tool)
+        tool = registered.info if registered else await self._bridge.find_tool(asked.tool, asked.deadline)
         if tool is None and self._bridge.tools_are_known:
-            raise ToolNotFound(f"Tool {name} not found for session {session_id}", details={"tool": name})
+            raise _tool_not_found(asked)
         return tool
 
-    async def _check_worker(self, request: bridge_pb.ExecuteToolRequest) -> None:
+    async def _check_worker(self, asked: Call) -> None:
         """Check that somebody is there to do it.
 
         Raises:
-            SessionWorkerUnavailable: if only the worker that registered the tool has it, and that one is not there.
+            ToolNotFound: if it was registered for a worker that is there and does not have it.
+            SessionWorkerUnavailable: if only the worker that registered it has it, and that one is not there.
         """
-        registered = self._bridge.registry.find(request.session_id, request.tool_name)
-        if registered is None or await self._bridge.find_tool(request.tool_name) is not None:
+        registered = self._bridge.registry.find(asked.session_id, asked.tool)
+        if registered is None or await self._bridge.find_tool(asked.tool, asked.deadline) is not None:
             return
-        if not self._bridge.has_worker(registered.worker_id):
-            worker_id = registered.worker_id
+        worker_id = registered.worker_id
+        if not self._bridge.has_worker(worker_id):
             raise SessionWorkerUnavailable(f"Worker not found: {worker_id}", details={"worker_id": worker_id})
+        if self._bridge.tools_are_known:
+            raise _tool_not_found(asked)
 
     # Telemetry.
 
@@ -321,9 +309,12 @@ class PeerService(bridge_grpc.BridgeServiceServicer):
             await self._bridge.hub.listening()
             await context.send_initial_metadata(())
 
-        async with aclosing(stream(self._bridge.hub.emitter, request_iterator, opened)) as events:
-            async for event in events:
-                await context.write(event)
+        try:
+            async with aclosing(stream(self._bridge.hub.emitter, request_iterator, opened)) as events:
+                async for event in events:
+                    await context.write(event)
+        except InvalidParameter as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, error.message)
 
     # Failures.
 
@@ -351,11 +342,31 @@ def _host_tool_spec(tool: pb.HostTool) -> bridge_pb.ToolSpec:
     )
 
 
-def _streaming_not_enabled(name: str) -> StreamingNotSupported:
-    return StreamingNotSupported(
-        f"Streaming execution is not enabled for tool {name}. Enable streaming support on the adapter "
-        "(supports_streaming: true) or use ExecuteTool instead."
+def _asked(request: Request, context: Any, *, streaming: bool) -> Call:
+    """The call as far as it can be told before anything of it was looked at."""
+    return Call(
+        tool=request.tool_name,
+        session_id=request.session_id,
+        streaming=streaming,
+        deadline=Deadline.after(_timeout(request.metadata, context)),
+        labels={key: value for key, value in request.metadata.items() if key != "timeout_ms"},
+        plain=True,
+        correlation_id=_correlation_id(request.metadata, context),
     )
+
+
+def _check_kind(asked: Call, tool: ToolInfo | None) -> None:
+    if tool is not None and asked.streaming and not tool.streaming:
+        raise StreamingNotSupported(f"{asked.tool} does not stream")
+    if tool is not None and tool.streaming and not asked.streaming:
+        raise StreamingRequired(
+            f"the tool {asked.tool!r} streams its results", hint="Call it with ExecuteStreamingTool."
+        )
+
+
+def _tool_not_found(asked: Call) -> ToolNotFound:
+    message = f"Tool {asked.tool} not found for session {asked.session_id}"
+    return ToolNotFound(message, details={"tool": asked.tool})
 
 
 def _chunk_id(tool: str, chunk: pb.Chunk, number: int) -> str:

@@ -1,6 +1,5 @@
 """Where the bridge listens: both of its faces, behind its secret."""
 
-import ipaddress
 from dataclasses import dataclass
 
 import grpc
@@ -12,6 +11,7 @@ from snakepit_jupyter.bridge.peer import PeerService
 from snakepit_jupyter.codecs._generated import snakepit_bridge_pb2_grpc as bridge_grpc
 from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2_grpc as pb_grpc
 from snakepit_jupyter.errors import InvalidConfig
+from snakepit_jupyter.transport.address import check_address, is_local
 from snakepit_jupyter.transport.auth import TokenCheck
 from snakepit_jupyter.transport.options import CHANNEL_OPTIONS
 
@@ -42,8 +42,9 @@ async def serve(bridge: Bridge, address: str, token: str, tls: Tls | None = None
         tls: for any address that is not this machine's own.
 
     Raises:
-        InvalidConfig: if it would be open to other machines without TLS, or cannot listen there.
+        InvalidConfig: if that is no address, would be open to other machines without TLS, or cannot be listened on.
     """
+    check_address(address, lowest_port=0)
     outward = not is_local(address)
     if outward and tls is None:
         raise InvalidConfig(
@@ -65,16 +66,11 @@ def _bind(server: grpc.aio.Server, address: str, tls: Tls | None) -> int:
         credentials = grpc.ssl_server_credentials([(tls.key, tls.certificate)])
         return server.add_secure_port(address, credentials)
     except RuntimeError as error:
-        hint = "Is something else listening there? Port 0 takes a free one."
-        raise InvalidConfig(f"the bridge cannot listen on {address}", hint=hint) from error
+        raise InvalidConfig(f"the bridge cannot listen on {address}", hint=_why_not(address, tls)) from error
 
 
-def is_local(address: str) -> bool:
-    """Whether only this machine can reach an address."""
+def _why_not(address: str, tls: Tls | None) -> str:
+    hint = "Is something else listening there? Port 0 takes a free one."
     if address.startswith("unix:"):
-        return True
-    host = address.rpartition(":")[0].strip("[]")
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        hint = "Is its directory there, and nothing else at its place? Such a path has at most 107 bytes."
+    return f"{hint} Do the certificate and the key belong together?" if tls else hint

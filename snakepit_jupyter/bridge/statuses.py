@@ -23,8 +23,10 @@ STATUSES: Mapping[str, grpc.StatusCode] = {
     "worker_timeout": grpc.StatusCode.DEADLINE_EXCEEDED,
     "stopped": grpc.StatusCode.CANCELLED,
 }
-# What a call may fail of before a worker was asked.
-BEFORE = {"tool_not_found", "session_not_found", "streaming_required"}
+NOT_ENABLED = (
+    "Streaming execution is not enabled for tool {}. Enable streaming support on the adapter "
+    "(supports_streaming: true) or use ExecuteTool instead."
+)
 
 
 def status_of(failure: Failure, tool: str, session_id: str) -> tuple[grpc.StatusCode, str]:
@@ -32,6 +34,8 @@ def status_of(failure: Failure, tool: str, session_id: str) -> tuple[grpc.Status
     status = STATUSES.get(failure.code, grpc.StatusCode.INTERNAL)
     if status is grpc.StatusCode.INTERNAL:
         return status, peer.error_payload(failure, tool, session_id)
+    if status is grpc.StatusCode.UNIMPLEMENTED:
+        return status, peer.status_details(NOT_ENABLED.format(tool))
     return status, peer.status_details(sentence(failure))
 
 
@@ -40,8 +44,3 @@ def sentence(failure: Failure) -> str:
     if STATUSES.get(failure.code) is grpc.StatusCode.INVALID_ARGUMENT and failure.details.get("key"):
         return f"Invalid parameter {failure.details['key']}: {failure.message}"
     return failure.message
-
-
-def is_remote(failure: Failure) -> bool:
-    """Whether a worker was asked before it failed: the contract prefixes those failures."""
-    return failure.code not in BEFORE

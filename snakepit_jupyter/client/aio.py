@@ -1,5 +1,6 @@
 """The client for asyncio programs and cells that await: the same calls as in `sync`, awaited."""
 
+import inspect
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -15,22 +16,23 @@ from snakepit_jupyter.client.calls import (
     by_name,
     config_of,
     host_tool,
-    new_session_id,
     outcome_of,
     print_text,
     remote_of,
     say,
+    session_id_of,
     settle,
     wanted,
 )
 from snakepit_jupyter.client.core import Core, make_call
+from snakepit_jupyter.client.given import check_callback
 from snakepit_jupyter.client.host_tools import Function
 from snakepit_jupyter.client.portal import portal
 from snakepit_jupyter.client.run import Run
 from snakepit_jupyter.client.telemetry import Callback as EventCallback
 from snakepit_jupyter.client.telemetry import Subscription
 from snakepit_jupyter.config import Config
-from snakepit_jupyter.messages import Status, ToolInfo
+from snakepit_jupyter.messages import Call, Status, ToolInfo
 from snakepit_jupyter.tracing import client_span
 
 T = TypeVar("T")
@@ -106,7 +108,7 @@ class AsyncClient:
     ) -> Any:
         """The same in a session of that id."""
         call = make_call(command, args, binary_parameters, session_id=session_id, streaming=False, timeout=timeout)
-        await self._begin()
+        await self._begin(call)
         with client_span(call) as traced:
             return settle(await self._cross(outcome_of(self._core, traced)))
 
@@ -121,7 +123,8 @@ class AsyncClient:
     ) -> Run:
         """Start a streaming tool; `async for` gives its chunks, `await run` its final one.
 
-        Arguments and errors as `Client.execute_stream`.
+        Arguments and errors as `Client.execute_stream`. The callback may be a coroutine function: each chunk's call
+        is awaited before the next, on the caller's loop.
         """
         return await self.execute_in_session_stream(
             self._core.session_id, command, args, callback, timeout, binary_parameters=binary_parameters
@@ -138,15 +141,17 @@ class AsyncClient:
         binary_parameters: Binary | None = None,
     ) -> Run:
         """The same in a session of that id."""
+        check_callback(callback, awaited=True)
         call = make_call(command, args, binary_parameters, session_id=session_id, streaming=True, timeout=timeout)
-        await self._begin()
+        await self._begin(call)
         with abandoned_if_interrupted(self._core, call), client_span(call) as traced:
             connection, state = await self._cross(self._core.start_run(traced, held=True))
         run = Run(connection, state, print_text)
         if callback is not None:
             async with run:
                 async for chunk in run:
-                    callback(chunk)
+                    if inspect.isawaitable(outcome := callback(chunk)):
+                        await outcome
         return run
 
     async def close_session(self, session_id: str) -> None:
@@ -155,7 +160,7 @@ class AsyncClient:
 
     def session(self, session_id: str | None = None) -> "AsyncSession":
         """A session for an `async with` block; its state on the workers is cleaned up at the end."""
-        return AsyncSession(self, session_id or new_session_id())
+        return AsyncSession(self, session_id_of(session_id))
 
     async def status(self) -> Status:
         """Workers, tools, runs: a snapshot. Starts the bridge if there is none."""
@@ -175,9 +180,9 @@ class AsyncClient:
         """Tell a function of what happens, on a thread of its own. Arguments and errors as `Client.subscribe`."""
         return await self._cross(Subscription(callback).open(self._core.connection, patterns))
 
-    async def _begin(self) -> None:
-        if self._core.config.adapters and not self._core.running:
-            await self.start()
+    async def _begin(self, call: Call) -> None:
+        if self._core.is_to_begin:
+            say(await self._cross(self._core.begin(call.deadline)))
 
     async def _cross(self, work: Coroutine[Any, Any, T]) -> T:
         return await portal().acall(work)

@@ -2,6 +2,8 @@
 
 import asyncio
 import inspect
+import re
+import ssl
 import sys
 import uuid
 import warnings
@@ -13,12 +15,14 @@ from typing import Any
 
 from snakepit_jupyter.client.connection import Answer, CallFailed
 from snakepit_jupyter.client.core import Core, Remote
+from snakepit_jupyter.client.given import check_text
 from snakepit_jupyter.client.host_tools import HostTool
 from snakepit_jupyter.client.portal import portal
 from snakepit_jupyter.client.reading import value_of
 from snakepit_jupyter.config import Config
 from snakepit_jupyter.errors import InvalidConfig
 from snakepit_jupyter.messages import Call, Chunk, ChunkKind, Status, ToolInfo
+from snakepit_jupyter.transport.address import check_address
 
 Arguments = Mapping[str, Any]
 Binary = Mapping[str, bytes | bytearray | memoryview]
@@ -27,6 +31,8 @@ Outcome = Answer | CallFailed
 
 CALL_TIMEOUT = 30.0
 STREAM_TIMEOUT = 300.0
+# What may stand in a header of gRPC.
+TOKEN = re.compile(r"[!-~]([ -~]*[!-~])?")
 # What `start` and the clients accept beside the number of workers and the adapters; `Config` says what each is.
 SETTINGS = {field.name for field in fields(Config)} - {"pool_size", "adapters", "sys_path"}
 
@@ -65,25 +71,48 @@ def remote_of(address: str, token: str | None, token_file: str | Path | None, ce
         address: "unix:PATH" or "HOST:PORT".
         token: its secret, or
         token_file: the file that holds it.
-        certificate: a PEM file with what its certificate is signed by, if it speaks TLS.
+        certificate: if it speaks TLS, a PEM file with what its certificate is signed by; "" for the authorities that
+            this machine trusts.
 
     Raises:
-        InvalidConfig: if the address or token is missing, or a file cannot be read.
+        InvalidConfig: if the address or token is missing or none, or a file cannot be read.
     """
-    if not address.startswith("unix:") and not address.rpartition(":")[2].isdigit():
-        raise InvalidConfig(f"{address!r} is no address of a bridge", hint="Write unix:PATH or HOST:PORT.")
+    check_address(address, lowest_port=1)
     if (token is None) == (token_file is None):
         raise InvalidConfig("give the bridge's token, or the file that holds it", hint="token=… or token_file=….")
-    secret = token if token is not None else _read(token_file).decode().strip()
-    return Remote(address, secret, None if certificate is None else _read(certificate))
+    secret = token if token_file is None else _read(token_file).decode(errors="replace").strip()
+    if not isinstance(secret, str) or not TOKEN.fullmatch(secret):
+        where = "the token" if token_file is None else f"what {token_file} holds"
+        hint = "It is one line of ASCII, without blanks around it; `snakepit serve` says where it lies."
+        raise InvalidConfig(f"{where} is no token of a bridge", hint=hint)
+    return Remote(address, secret, None if certificate is None else _authority(certificate))
 
 
-def _read(path: str | Path | None) -> bytes:
-    assert path is not None
+def _authority(certificate: str | Path) -> bytes:
+    """The certificates to trust, as PEM text."""
+    if certificate == "":
+        return _trusted_here()
+    text = _read(certificate)
+    if b"-----BEGIN CERTIFICATE-----" not in text:
+        raise InvalidConfig(f"there is no certificate in {certificate}", hint="It is a file in the PEM format.")
+    return text
+
+
+def _trusted_here() -> bytes:
+    """What this machine trusts, or $SSL_CERT_FILE says; gRPC itself would look at nothing but its own list."""
+    paths = ssl.get_default_verify_paths()
+    if paths.cafile:
+        return _read(paths.cafile)
+    return b"\n".join(map(_read, sorted(Path(paths.capath).glob("*.[0-9]")))) if paths.capath else b""
+
+
+def _read(path: str | Path) -> bytes:
     try:
         return Path(path).expanduser().read_bytes()
     except OSError as error:
         raise InvalidConfig(f"{path} cannot be read: {error.strerror}") from error
+    except (TypeError, ValueError, RuntimeError) as error:  # no path, a NUL in it, a home that nobody has
+        raise InvalidConfig(f"{path!r} is no file: {error}") from error
 
 
 def host_tool(function: Callable[..., Any], name: str | None, description: str, session_id: str) -> HostTool:
@@ -93,15 +122,19 @@ def host_tool(function: Callable[..., Any], name: str | None, description: str, 
         InvalidParameter: if it is none, or the name is none.
     """
     said = description or (inspect.getdoc(function) or "").partition("\n")[0]
-    return HostTool(name or str(getattr(function, "__name__", "")), function, said, session_id)
+    called = str(getattr(function, "__name__", "")) if name is None or name == "" else name
+    return HostTool(called, function, said, session_id)
 
 
 def by_name(status: Status) -> tuple[ToolInfo, ...]:
     return tuple(sorted(status.tools, key=lambda tool: tool.name))
 
 
-def new_session_id() -> str:
-    return f"s-{uuid.uuid4().hex[:12]}"
+def session_id_of(given: str | None) -> str:
+    """The id of a session for a block; a new one if none is given."""
+    chosen = f"s-{uuid.uuid4().hex[:12]}" if given is None or given == "" else given
+    check_text(chosen, "session_id", "the session's id")
+    return chosen
 
 
 @contextmanager

@@ -37,6 +37,12 @@ from snakepit_jupyter.values import Encoding
 Reply = TypeVar("Reply")
 # A reader that lost its connection tries again after so many seconds, one after another, then gives up.
 RETRY_DELAYS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
+# What to do when a bridge does not answer: one of our own is started by the next call.
+GONE = "It may have been stopped or killed; the next call starts a new one."
+GONE_REMOTE = (
+    "Check its address, and certificate=… if it speaks TLS. "
+    "If it has ended, start it again with `snakepit serve`, then connect again."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +69,13 @@ class Connection:
     Args:
         address: where the bridge listens, for example "unix:/path".
         token: the secret it wants.
-        authority: of a bridge that speaks TLS, the certificates to trust as PEM text; b"" for those the system trusts.
+        authority: of a bridge that speaks TLS, the certificates to trust as PEM text; b"" for those gRPC comes with.
+        remote: whether somebody else has started it.
     """
 
-    def __init__(self, address: str, token: str, authority: bytes | None = None) -> None:
+    def __init__(self, address: str, token: str, authority: bytes | None = None, *, remote: bool = False) -> None:
         self.address = address
+        self._remote = remote
         self._channel = _channel(address, authority)
         self._open_stub = pb_grpc.RunServiceStub(self._channel)
         self._metadata = bearer(token)
@@ -82,7 +90,7 @@ class Connection:
             GrpcUnavailable: if the channel is closed; gRPC's own error would say that this program is wrong.
         """
         if self._closed:
-            raise GrpcUnavailable("the bridge was stopped", hint="The next call starts a new one.")
+            raise self._closed_error()
         return self._open_stub
 
     async def execute(self, call: Call) -> Answer:
@@ -91,7 +99,7 @@ class Connection:
         Raises:
             CallFailed: if it failed.
         """
-        reply = await _answered(self._stub.Execute(call_to_pb(call), metadata=self._metadata))
+        reply = await self._answered(self._stub.Execute(call_to_pb(call), metadata=self._metadata))
         output = tuple(map(chunk_from_pb, reply.output))
         if reply.HasField("failure"):
             raise CallFailed(error_from(failure_from_pb(reply.failure)), output)
@@ -100,7 +108,7 @@ class Connection:
     async def start_run(self, call: Call, *, held: bool) -> RunState:
         """Start a run; `held` if its owner will read every chunk and may hold it back."""
         request = pb.StartRunRequest(call=call_to_pb(call), held=held)
-        reply = await _answered(self._stub.StartRun(request, metadata=self._metadata))
+        reply = await self._answered(self._stub.StartRun(request, metadata=self._metadata))
         if reply.HasField("failure"):
             raise error_from(failure_from_pb(reply.failure))
         return run_state_from_pb(reply.state)
@@ -150,16 +158,18 @@ class Connection:
     async def cancel(self, call_id: str, reason: str) -> bool:
         """Stop a run or call; False if it has ended already."""
         request = pb.CancelRequest(run_id=call_id, reason=reason)
-        return (await _answered(self._stub.Cancel(request, metadata=self._metadata))).known
+        return (await self._answered(self._stub.Cancel(request, metadata=self._metadata))).known
 
     async def close_session(self, session_id: str) -> int:
         """Clean up what a session left on the workers; how many adapters there were."""
         request = pb.CloseSessionRequest(session_id=session_id)
-        return (await _answered(self._stub.CloseSession(request, metadata=self._metadata))).closed
+        return (await self._answered(self._stub.CloseSession(request, metadata=self._metadata))).closed
 
     async def status(self) -> Status:
         """What the bridge says of itself, once there is a worker or it is known why not."""
-        return status_from_pb(await _answered(self._stub.GetStatus(pb.GetStatusRequest(), metadata=self._metadata)))
+        return status_from_pb(
+            await self._answered(self._stub.GetStatus(pb.GetStatusRequest(), metadata=self._metadata))
+        )
 
     def offer_host_tools(self) -> "grpc.aio.StreamStreamCall[pb.HostToolOffer, pb.HostToolCall]":
         """Open the stream on which functions of this process are offered and called; it stands as long as it is used.
@@ -184,7 +194,7 @@ class Connection:
                 async for event in told:
                     yield event
         except grpc.aio.AioRpcError as error:
-            raise _unavailable(error) from error
+            raise self._unavailable(error) from error
 
     @property
     def is_over(self) -> bool:
@@ -200,6 +210,12 @@ class Connection:
         self._closed = True
         await self._channel.close()
 
+    async def _answered(self, rpc: Awaitable[Reply]) -> Reply:
+        try:
+            return await rpc
+        except grpc.aio.AioRpcError as error:
+            raise self._unavailable(error) from error
+
     async def _persistently(self, ask: Callable[[], Awaitable[Reply]]) -> Reply:
         """The answer to what may be asked twice; a lost connection is taken up again."""
         attempts = iter(RETRY_DELAYS)
@@ -213,8 +229,22 @@ class Connection:
         """Wait as long as the next delay says; raise if it is not worth it any more."""
         delay = next(delays, None)
         if self._lost or delay is None or error.code() is not grpc.StatusCode.UNAVAILABLE:
-            raise _unavailable(error) from error
+            raise self._unavailable(error) from error
         await asyncio.sleep(delay)
+
+    def _unavailable(self, error: grpc.aio.AioRpcError) -> GrpcUnavailable:
+        if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+            hint = "Give the token of this bridge; `snakepit serve` says where it lies."
+            return GrpcUnavailable("the bridge refuses this token", hint=hint)
+        return GrpcUnavailable(
+            f"the bridge does not answer ({error.code().name.lower()}: {error.details()})",
+            hint=GONE_REMOTE if self._remote else GONE,
+        )
+
+    def _closed_error(self) -> GrpcUnavailable:
+        if self._remote:
+            return GrpcUnavailable("this connection was closed", hint="The next call of the client opens a new one.")
+        return GrpcUnavailable("the bridge was stopped", hint="The next call starts a new one.")
 
 
 def _channel(address: str, authority: bytes | None) -> grpc.aio.Channel:
@@ -222,20 +252,3 @@ def _channel(address: str, authority: bytes | None) -> grpc.aio.Channel:
         return grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
     credentials = grpc.ssl_channel_credentials(authority or None)
     return grpc.aio.secure_channel(address, credentials, options=CHANNEL_OPTIONS)
-
-
-async def _answered(rpc: Awaitable[Reply]) -> Reply:
-    try:
-        return await rpc
-    except grpc.aio.AioRpcError as error:
-        raise _unavailable(error) from error
-
-
-def _unavailable(error: grpc.aio.AioRpcError) -> GrpcUnavailable:
-    if error.code() is grpc.StatusCode.UNAUTHENTICATED:
-        hint = "Give the token of this bridge; `snakepit serve` says where it lies."
-        return GrpcUnavailable("the bridge refuses this token", hint=hint)
-    return GrpcUnavailable(
-        f"the bridge does not answer ({error.code().name.lower()}: {error.details()})",
-        hint="It may have been stopped or killed; the next call starts a new one.",
-    )

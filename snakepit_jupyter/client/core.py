@@ -13,15 +13,15 @@ from typing import Any
 from snakepit_jupyter import notebook, values
 from snakepit_jupyter.client.connection import Answer, Connection
 from snakepit_jupyter.client.embedded import EmbeddedBridge
+from snakepit_jupyter.client.given import binary_of, check_arguments, check_text, check_timeout
 from snakepit_jupyter.client.host_tools import HostTool, HostTools
 from snakepit_jupyter.client.portal import portal
 from snakepit_jupyter.config import Config
 from snakepit_jupyter.errors import (
     AlreadyStarted,
-    InvalidBinaryParameter,
-    InvalidParameter,
     RunNotFound,
     SnakepitError,
+    WorkerTimeout,
     error_from,
 )
 from snakepit_jupyter.messages import Call, Deadline, RunState, Status
@@ -42,7 +42,7 @@ class Remote:
     authority: bytes | None = None
 
     def connect(self) -> Connection:
-        return Connection(self.address, self.token, self.authority)
+        return Connection(self.address, self.token, self.authority, remote=True)
 
 
 class Core:
@@ -55,6 +55,7 @@ class Core:
     """
 
     def __init__(self, config: Config, session_id: str | None = None, remote: Remote | None = None) -> None:
+        check_text(session_id or "", "session_id", "the session's id")
         self.config = config
         self.client_id = f"c-{uuid.uuid4().hex[:12]}"
         self.host_tools = HostTools(self.client_id)
@@ -134,6 +135,27 @@ class Core:
             raise error_from(status.failure)
         return status
 
+    @property
+    def is_to_begin(self) -> bool:
+        """Whether the next call starts the bridge with adapters of the user's: there may be a word on them."""
+        return bool(self.config.adapters) and not self.running
+
+    async def begin(self, deadline: Deadline) -> Status:
+        """Start for a first call.
+
+        Raises:
+            WorkerTimeout: if that takes longer than the first call may; the next call finds it under way.
+            WorkerStartFailed: if no worker can be started.
+        """
+        try:
+            async with asyncio.timeout(deadline.remaining):
+                return await self.start(self.config)
+        except TimeoutError:
+            raise WorkerTimeout(
+                "the call was given up while the workers were still starting",
+                hint="Give it more time with timeout=…, or start the workers before: start().",
+            ) from None
+
     async def status(self) -> Status:
         return await (await self.connection()).status()
 
@@ -172,6 +194,7 @@ class Core:
         return await (await self.connection()).cancel(call_id, reason)
 
     async def close_session(self, session_id: str) -> int:
+        check_text(session_id, "session_id", "the session's id")
         if self._connection is None:
             return 0
         return await self._connection.close_session(session_id)
@@ -210,44 +233,26 @@ def make_call(
     """A call as the user asked for it.
 
     Raises:
-        InvalidParameter: if `args` is no dict with names as keys, or `timeout` is no time.
-        InvalidBinaryParameter: if something in `binary` is no bytes.
+        InvalidParameter: if `command` or `session_id` is no text, `args` no dict with names as keys, `timeout` no time.
+        InvalidBinaryParameter: if `binary` is no dict of names to bytes.
         UnserializableValue: if a value in it cannot travel.
     """
-    given: object = {} if args is None else args
-    if not isinstance(given, Mapping) or not all(isinstance(key, str) for key in given):
-        raise InvalidParameter(
-            f"the arguments of {command} are {type(args).__name__}, not a dict with names as keys",
-            hint='For example {"count": 5}.',
-            details={"key": "args"},
-        )
-    if timeout is not None and not timeout > 0:
-        raise InvalidParameter(
-            f"timeout is {timeout!r}",
-            hint="It is in seconds, above 0; None means no limit.",
-            details={"key": "timeout"},
-        )
+    given = {} if args is None else args
+    check_text(command, "command", "the tool's name")
+    check_text(session_id, "session_id", "the session's id")
+    check_arguments(command, given)
+    check_timeout(timeout)
     arguments = values.encode(dict(given))
     return Call(
         tool=command,
         arguments=arguments.data,
         encoding=arguments.encoding,
-        binary=_binary(command, binary or {}),
+        binary=binary_of(command, {} if binary is None else binary),
         session_id=session_id,
         streaming=streaming,
         deadline=Deadline.after(timeout),
         labels=notebook.labels(),
     )
-
-
-def _binary(command: str, given: Mapping[str, Any]) -> dict[str, bytes]:
-    for key, value in given.items():
-        if not isinstance(value, (bytes, bytearray, memoryview)):
-            raise InvalidBinaryParameter(
-                f"{command}: the binary parameter {key!r} is {type(value).__name__}, not bytes",
-                details={"key": str(key)},
-            )
-    return {str(key): bytes(value) for key, value in given.items()}
 
 
 # Cores with a running bridge: stopped when the interpreter ends, so that it waits for their clean-up.

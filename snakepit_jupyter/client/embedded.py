@@ -13,7 +13,7 @@ from pathlib import Path
 from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2 as pb
 from snakepit_jupyter.codecs.protobuf import failure_from_pb
 from snakepit_jupyter.config import Config
-from snakepit_jupyter.errors import BridgeStartFailed, error_from
+from snakepit_jupyter.errors import BridgeStartFailed, InvalidConfig, error_from
 from snakepit_jupyter.lifeline import Child, ChildFailed
 
 # A path of a Unix socket has at most 107 bytes (unix(7)), and ours adds "/bridge.sock".
@@ -33,11 +33,21 @@ class Listen:
         address: "unix:PATH" or "HOST:PORT"; port 0 takes a free one.
         certificate: a PEM file with its certificate, for TLS.
         key: a PEM file with the certificate's key.
+
+    Raises:
+        InvalidConfig: if one of the two files is given without the other.
     """
 
     address: str
     certificate: str = ""
     key: str = ""
+
+    def __post_init__(self) -> None:
+        if bool(self.certificate) != bool(self.key):
+            raise InvalidConfig(
+                f"there is a {'certificate without its key' if self.certificate else 'key without its certificate'}",
+                hint="Give both: --tls-certificate and --tls-key.",
+            )
 
 
 class EmbeddedBridge:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import contextvars
+import functools
 import inspect
 import re
 import threading
@@ -12,11 +13,21 @@ from typing import Any
 
 import grpc.aio
 
-from snakepit_jupyter import values
+from snakepit_jupyter import redaction, values
 from snakepit_jupyter.client.connection import Connection
+from snakepit_jupyter.client.given import check_text
 from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2 as pb
 from snakepit_jupyter.codecs.protobuf import ENCODING_NUMBERS, ENCODINGS, failure_to_pb
-from snakepit_jupyter.errors import GrpcUnavailable, InvalidParameter, SnakepitError, describe
+from snakepit_jupyter.errors import (
+    Failure,
+    GrpcUnavailable,
+    InvalidParameter,
+    SnakepitError,
+    ToolError,
+    ToolNotFound,
+    describe,
+)
+from snakepit_jupyter.transport.address import is_local
 
 Function = Callable[..., Any]
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -49,12 +60,15 @@ class HostTool:
                 hint="Write register_host_tool(function), or @host_tool before a def.",
                 details={"key": "function"},
             )
+        check_text(self.name, "name", "the name of a host tool")
         if not NAME.fullmatch(self.name):
             raise InvalidParameter(
                 f"{self.name!r} is no name of a host tool",
                 hint="It has 1 to 64 letters, digits and _-., and begins with a letter or digit: name=….",
                 details={"key": "name"},
             )
+        check_text(self.description, "description", "the description of a host tool")
+        check_text(self.session_id, "session_id", "the session's id")
 
     def to_pb(self) -> pb.HostTool:
         """How it is listed for workers."""
@@ -71,15 +85,28 @@ class HostTool:
             variadic=any(p.kind is p.VAR_KEYWORD for p in parameters),
         )
 
-    def call(self, request: pb.HostToolCall) -> pb.ExecuteReply:
-        """Run it, on the thread of who asks; a failure is a value."""
+    def call(self, request: pb.HostToolCall, *, outward: bool) -> pb.ExecuteReply:
+        """Run it, on the thread of who asks; a failure is a value.
+
+        Args:
+            request: the call.
+            outward: whether what is said here leaves the machine.
+        """
         try:
             arguments = values.decode(request.arguments, ENCODINGS[request.arguments_encoding])
             outcome = self.context.copy().run(_run, self.function, arguments)
             payload = (values.encode_plain if request.plain else values.encode_marked)(outcome)
         except BaseException as error:
-            return pb.ExecuteReply(failure=failure_to_pb(describe(error, __name__)))
+            return _failed(describe(error, __name__), outward=outward)
         return pb.ExecuteReply(result=payload.data, encoding=ENCODING_NUMBERS[payload.encoding])
+
+
+def _failed(failure: Failure, *, outward: bool) -> pb.ExecuteReply:
+    try:
+        said = failure_to_pb(redaction.outward(failure) if outward else failure)
+    except BaseException:  # without an answer the worker would wait until its time is up
+        said = pb.Failure(code=ToolError.code, message="the host tool raised what cannot be described")
+    return pb.ExecuteReply(failure=said)
 
 
 def _run(function: Function, arguments: dict[str, Any]) -> Any:
@@ -130,7 +157,8 @@ class HostTools:
         if not self._tools:
             return
         if self._stream is None or self._stream.connection is not connection:
-            self._stream = OfferStream(connection, self._client_id, self._call)
+            call = functools.partial(self._call, outward=not is_local(connection.address))
+            self._stream = OfferStream(connection, self._client_id, call)
         await self._stream.offer([tool.to_pb() for tool in self._tools.values()])
 
     async def aclose(self) -> None:
@@ -139,9 +167,12 @@ class HostTools:
             await self._stream.aclose()
             self._stream = None
 
-    def _call(self, request: pb.HostToolCall) -> pb.ExecuteReply:
-        tool = self._tools.get((request.session_id, request.tool)) or self._tools[("", request.tool)]
-        return tool.call(request)
+    def _call(self, request: pb.HostToolCall, *, outward: bool) -> pb.ExecuteReply:
+        tool = self._tools.get((request.session_id, request.tool)) or self._tools.get(("", request.tool))
+        if tool is None:
+            missing = ToolNotFound(f"there is no host tool {request.tool!r}")
+            return _failed(missing.failure(), outward=outward)
+        return tool.call(request, outward=outward)
 
 
 class OfferStream:

@@ -218,19 +218,19 @@ class Run:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if not self.state.status.ended:
-            self.cancel("left its with block")
-            with contextlib.suppress(RunStopped):
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        with contextlib.suppress(_hidden_by(kind)):
+            if not self.state.status.ended:
+                self.cancel("left its with block")
                 self.result()
 
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        if not self.state.status.ended:
-            self.cancel("left its with block")
-            with contextlib.suppress(RunStopped):
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        with contextlib.suppress(_hidden_by(kind)):
+            if not self.state.status.ended:
+                self.cancel("left its with block")
                 await self
 
     # Looking at it.
@@ -250,6 +250,11 @@ class Run:
 
     def _ipython_display_(self) -> None:
         self.show()
+
+
+def _hidden_by(error: type[BaseException] | None) -> type[SnakepitError]:
+    """What a with block says nothing of at its end; with an error of its own, not even that it could not be stopped."""
+    return RunStopped if error is None else SnakepitError
 
 
 def _cancel_dropped(connection: Connection, run_id: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -33,13 +34,25 @@ async def serve(config: Config, listen: Listen, token_file: Path | None, say: Ca
         write_secret(path, bridge.token)
         say(f"listening on {bridge.listening}")
         say(f"token in {path} (metadata of each call: `authorization: Bearer TOKEN`)")
-        say(f'in Python: snakepit_jupyter.connect("{bridge.listening}", token_file="{path}")')
+        say(f"in Python: {_connect(bridge.listening, path, listen.certificate)}")
         await _until(ended, bridge)
     finally:
         path.unlink(missing_ok=True)
         if token_file is None:
             path.parent.rmdir()
         await bridge.stop()
+
+
+def _connect(address: str, token_file: Path, certificate: str) -> str:
+    """The statement that connects to a bridge."""
+    given = [_quoted(address), f"token_file={_quoted(str(token_file))}"]
+    if certificate:
+        given.append(f"certificate={_quoted(certificate)}")
+    return f"snakepit_jupyter.connect({', '.join(given)})"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 async def _check_workers(bridge: EmbeddedBridge) -> None:

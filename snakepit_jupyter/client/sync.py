@@ -9,6 +9,7 @@
 Any thread may use it.
 """
 
+import inspect
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -23,22 +24,23 @@ from snakepit_jupyter.client.calls import (
     by_name,
     config_of,
     host_tool,
-    new_session_id,
     outcome_of,
     print_text,
     remote_of,
     say,
+    session_id_of,
     settle,
     wanted,
 )
 from snakepit_jupyter.client.core import Core, make_call
+from snakepit_jupyter.client.given import check_callback, coroutine_callback
 from snakepit_jupyter.client.host_tools import Function
 from snakepit_jupyter.client.portal import portal
 from snakepit_jupyter.client.run import Run
 from snakepit_jupyter.client.telemetry import Callback as EventCallback
 from snakepit_jupyter.client.telemetry import Subscription, subscribe
 from snakepit_jupyter.config import Config
-from snakepit_jupyter.messages import Status, ToolInfo
+from snakepit_jupyter.messages import Call, Status, ToolInfo
 from snakepit_jupyter.tracing import client_span
 
 
@@ -80,12 +82,13 @@ class Client:
             address: where it listens: "unix:PATH" or "HOST:PORT".
             token: its secret, or
             token_file: the file that holds it.
-            certificate: a PEM file with the certificates to trust, if it speaks TLS.
+            certificate: if it speaks TLS, a PEM file with the certificates to trust; "" for the authorities that this
+                machine trusts.
             session_id: as for the class.
 
         Raises:
             GrpcUnavailable: if nothing answers there, or it refuses the token.
-            InvalidConfig: if the address or the token is none.
+            InvalidConfig: if the address, the token or the certificate is none.
         """
         client = cls(session_id=session_id)
         client._core = Core(Config(), session_id, remote_of(address, token, token_file, certificate))
@@ -157,7 +160,7 @@ class Client:
     ) -> Any:
         """The same in a session of that id: calls of one session find each other's state."""
         call = make_call(command, args, binary_parameters, session_id=session_id, streaming=False, timeout=timeout)
-        self._begin()
+        self._begin(call)
         with client_span(call) as traced:
             return settle(portal().call(outcome_of(self._core, traced)))
 
@@ -201,11 +204,14 @@ class Client:
         binary_parameters: Binary | None = None,
     ) -> Run:
         """The same in a session of that id."""
+        check_callback(callback, awaited=False)
         run = self.start_run(session_id, command, args, timeout=timeout, binary_parameters=binary_parameters)
         if callback is not None:
             with run:
                 for chunk in run:
-                    callback(chunk)
+                    if inspect.iscoroutine(outcome := callback(chunk)):
+                        outcome.close()
+                        raise coroutine_callback()
         return run
 
     def start_run(
@@ -230,7 +236,7 @@ class Client:
         """
         session = self._core.session_id if session_id is None else session_id
         call = make_call(command, args, binary_parameters, session_id=session, streaming=True, timeout=timeout)
-        self._begin()
+        self._begin(call)
         with abandoned_if_interrupted(self._core, call), client_span(call) as traced:
             connection, state = portal().call(self._core.start_run(traced, held=not background))
         return Run(connection, state, print_text, background=background)
@@ -241,7 +247,7 @@ class Client:
         Args:
             session_id: its id; a new one if it is left out.
         """
-        return Session(self, session_id or new_session_id())
+        return Session(self, session_id_of(session_id))
 
     def close_session(self, session_id: str) -> None:
         """Clean up what a session left on the workers."""
@@ -302,10 +308,9 @@ class Client:
         """
         return subscribe(self._core.connection, callback, patterns)
 
-    def _begin(self) -> None:
-        """Before first use: with adapters of the user's own there may be something to say about them."""
-        if self._core.config.adapters and not self._core.running:
-            self.start()
+    def _begin(self, call: Call) -> None:
+        if self._core.is_to_begin:
+            say(portal().call(self._core.begin(call.deadline)))
 
     def __enter__(self) -> Self:
         return self

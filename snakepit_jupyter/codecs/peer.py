@@ -11,7 +11,17 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from snakepit_jupyter import exact_json, values
 from snakepit_jupyter.codecs._generated import snakepit_bridge_pb2 as bridge_pb
 from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2 as pb
-from snakepit_jupyter.codecs.peer_failures import STATUS_DETAILS, error_payload, failure_of, status_details
+from snakepit_jupyter.codecs.correlation import HEADER as CORRELATION_HEADER
+from snakepit_jupyter.codecs.correlation import chosen
+from snakepit_jupyter.codecs.peer_failures import (
+    ANSWER,
+    STATUS_DETAILS,
+    answer_text,
+    error_answer,
+    error_payload,
+    failure_of,
+    status_details,
+)
 from snakepit_jupyter.codecs.peer_values import (
     CONVERSIONS,
     NOTHING,
@@ -27,16 +37,19 @@ from snakepit_jupyter.codecs.peer_values import (
     unpacked,
 )
 from snakepit_jupyter.errors import UnserializableValue
-from snakepit_jupyter.messages import Parameter, ToolInfo, new_correlation_id
+from snakepit_jupyter.messages import Parameter, ToolInfo
 from snakepit_jupyter.values import Encoding, Payload
 
 __all__ = [
+    "ANSWER",
     "CORRELATION_HEADER",
     "STATUS_DETAILS",
+    "answer_text",
     "chunk_of",
     "correlation_id",
     "decode_parameters",
     "encode_parameters",
+    "error_answer",
     "error_payload",
     "execute_response",
     "failure_of",
@@ -48,19 +61,19 @@ __all__ = [
     "tool_spec",
 ]
 
-CORRELATION_HEADER = "x-snakepit-correlation-id"
 NULL = b"null"
 
 
 def correlation_id(metadata: Mapping[str, str], headers: Mapping[str, str | bytes]) -> str:
     """What ties together everything that is said of a request: its own word, its header's, or a new id.
 
+    A word that cannot be an id (see `correlation.is_id`) counts as none.
+
     Args:
         metadata: the request's own.
         headers: the call's gRPC metadata.
     """
-    said = metadata.get("correlation_id") or headers.get(CORRELATION_HEADER)
-    return said if isinstance(said, str) and said else new_correlation_id()
+    return chosen(metadata.get("correlation_id"), headers.get(CORRELATION_HEADER))
 
 
 # Results.

@@ -1,7 +1,7 @@
 """Failures as Snakepit's peers tell them: section 8 of the wire contract."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from snakepit_jupyter.codecs.peer_values import decode_strictly
@@ -11,8 +11,15 @@ from snakepit_jupyter.errors import BY_CODE, Failure, ToolError, error_from
 CONTEXT_ARGUMENTS = ("library", "python_module", "function", "call_type", "payload_version")
 # gRPC drops what is longer than 8 KiB from a call's last headers, and the details are not alone there.
 STATUS_DETAILS = 6 * 1024
-SHORTER = (4000, 2800, 2000, 1400, 1000, 700, 500, 300, 200, 100, 50, 20)
+# An answer is no header; but a client takes 4 MiB at most, unless it says otherwise.
+ANSWER = 64 * 1024
+SHORTER = (30_000, 20_000, 14_000, 10_000, 7000, 5600, 4000, 2800, 2000, 1400, 1000, 700, 500, 300, 200, 100, 50, 20)
+# Of more facts than these, none is told: they would not fit.
+MOST_DETAILS = 500
 CUT = " … "
+IN_A_HEADER = 11  # bytes of it
+# The bytes that take one place in a header.
+AS_THEY_ARE = bytes(set(range(ord(" "), ord("~") + 1)) - {ord("%")})
 
 
 def error_payload(
@@ -20,24 +27,51 @@ def error_payload(
     tool_name: str,
     session_id: str,
     arguments: Mapping[str, Any] | None = None,
-    limit: int | None = STATUS_DETAILS,
+    limit: int = STATUS_DETAILS,
 ) -> str:
-    """A failure as peers know it: JSON with type, message, stacktrace, traceback and context.
+    """A failure as peers know it, for a status: JSON with type, message, stacktrace, traceback and context.
 
     Args:
         failure: what happened.
         tool_name: the tool that was called.
         session_id: in which session.
         arguments: the call's; some names of section 8 of the wire contract are repeated to the peer.
-        limit: the most bytes it may have in a header, where it is percent-encoded; None for no limit.
+        limit: the most bytes it may have in a header, where it is percent-encoded.
     """
-    texts = _texts_of(failure)
-    context = {"tool_name": tool_name, "session_id": session_id, **_named(arguments or {}), **_ours(failure)}
-    whole = _payload_text(texts, context, None)
-    if limit is None or _header_size(whole) <= limit:
-        return whole
-    shortened = (_payload_text(texts, context, most) for most in SHORTER)
-    return next((text for text in shortened if _header_size(text) <= limit), _payload_text(texts, {}, SHORTER[-1]))
+    context = _context_of(failure, tool_name, session_id, arguments)
+    return _shortened(_texts_of(failure), context, limit, _header_size)
+
+
+def error_answer(
+    failure: Failure, tool_name: str, session_id: str, arguments: Mapping[str, Any] | None = None, limit: int = ANSWER
+) -> str:
+    """The same for an answer.
+
+    Args:
+        failure: what happened.
+        tool_name: the tool that was called.
+        session_id: in which session.
+        arguments: the call's; some names of section 8 of the wire contract are repeated to the peer.
+        limit: the most characters it may have; all are ASCII.
+    """
+    return _shortened(_texts_of(failure), _context_of(failure, tool_name, session_id, arguments), limit, len)
+
+
+def _shortened(texts: "_Texts", context: Mapping[str, Any], limit: int, size: Callable[[str], int]) -> str:
+    """The JSON, its texts as long as the limit lets them be."""
+    tried = (_payload_text(texts, context, most) for most in _steps(limit))
+    return next((text for text in tried if size(text) <= limit), "") or _payload_text(texts, {}, SHORTER[-1])
+
+
+def _steps(limit: int) -> list[int]:
+    """To how many characters a text is cut, one after the other. A longer text is never read as a whole."""
+    return [limit, limit - IN_A_HEADER, *(most for most in SHORTER if most < limit - IN_A_HEADER)]
+
+
+def _context_of(
+    failure: Failure, tool_name: str, session_id: str, arguments: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    return {"tool_name": tool_name, "session_id": session_id, **_named(arguments or {}), **_ours(failure)}
 
 
 class _Texts(NamedTuple):
@@ -65,11 +99,12 @@ def _ours(failure: Failure) -> dict[str, Any]:
     """What `failure_of` needs besides, to make the same failure of it again."""
     if failure.code == ToolError.code:
         return {}
-    said = {"code": failure.code, "hint": failure.hint, "details": dict(failure.details)}
+    details = dict(failure.details) if len(failure.details) <= MOST_DETAILS else {}
+    said = {"code": failure.code, "hint": failure.hint, "details": details}
     return {name: value for name, value in said.items() if value}
 
 
-def _payload_text(texts: _Texts, context: Mapping[str, Any], most: int | None) -> str:
+def _payload_text(texts: _Texts, context: Mapping[str, Any], most: int) -> str:
     """The JSON, each text of it cut to `most` characters."""
     traceback = _cut(texts.traceback, most)
     fields = {
@@ -82,19 +117,19 @@ def _payload_text(texts: _Texts, context: Mapping[str, Any], most: int | None) -
     return json.dumps(fields)
 
 
-def _cut_all(fields: Mapping[str, Any], most: int | None) -> dict[str, Any]:
-    return {name: _cut_value(value, most) for name, value in fields.items()}
+def _cut_all(fields: Mapping[str, Any], most: int) -> dict[str, Any]:
+    return {_cut(name, most): _cut_value(value, most) for name, value in fields.items()}
 
 
-def _cut_value(value: Any, most: int | None) -> Any:
+def _cut_value(value: Any, most: int) -> Any:
     if isinstance(value, Mapping):
         return _cut_all(value, most)
     return _cut(value, most) if isinstance(value, str) else value
 
 
-def _cut(text: str, most: int | None) -> str:
+def _cut(text: str, most: int) -> str:
     """Leave out the middle of a text that is too long: its end says most, as the last lines of a traceback do."""
-    if most is None or len(text) <= most:
+    if len(text) <= most:
         return text
     head = most // 4
     return text[:head] + CUT + text[head + len(CUT) - most :]
@@ -107,14 +142,32 @@ def status_details(text: str, limit: int = STATUS_DETAILS) -> str:
         text: what happened.
         limit: the most bytes it may have in a header, where it is percent-encoded.
     """
-    shortened = (_cut(text, most) for most in (None, *SHORTER))
-    return next((shorter for shorter in shortened if _header_size(shorter) <= limit), "")
+    return _cut_to_fit(text, limit, _header_size)
+
+
+def answer_text(text: str, limit: int = ANSWER) -> str:
+    """A text for an answer, its middle left out if it is too long.
+
+    Args:
+        text: what happened.
+        limit: the most bytes it may have as UTF-8.
+    """
+    return _cut_to_fit(text, limit, _size)
+
+
+def _cut_to_fit(text: str, limit: int, size: Callable[[str], int]) -> str:
+    tried = (_cut(text, most) for most in _steps(limit))
+    return next((shorter for shorter in tried if size(shorter) <= limit), "")
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
 
 
 def _header_size(text: str) -> int:
     """Bytes of a text in a gRPC header: a per cent sign takes three, as whatever is not printable ASCII."""
     data = text.encode("utf-8", "replace")
-    return len(data) + 2 * sum(byte == ord("%") or not ord(" ") <= byte <= ord("~") for byte in data)
+    return len(data) + 2 * len(data.translate(None, AS_THEY_ARE))
 
 
 def failure_of(text: str) -> Failure:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2 as pb
+from snakepit_jupyter.codecs.correlation import chosen
 from snakepit_jupyter.errors import Failure
 from snakepit_jupyter.messages import (
     Call,
@@ -17,7 +18,6 @@ from snakepit_jupyter.messages import (
     ToolInfo,
     Update,
     WorkerInfo,
-    new_correlation_id,
 )
 from snakepit_jupyter.values import Encoding
 
@@ -82,7 +82,7 @@ def call_from_pb(message: pb.ToolCall) -> Call:
         encoding=ENCODINGS.get(message.arguments_encoding, Encoding.JSON),
         binary=dict(message.binary_parameters),
         plain=message.plain,
-        correlation_id=message.correlation_id or new_correlation_id(),
+        correlation_id=chosen(message.correlation_id),
         client_id=message.client_id,
         session_metadata=dict(message.session_metadata),
     )

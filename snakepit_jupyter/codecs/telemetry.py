@@ -3,7 +3,10 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 
+from google.protobuf.message import DecodeError
+
 from snakepit_jupyter.codecs._generated import snakepit_bridge_pb2 as pb
+from snakepit_jupyter.errors import InvalidParameter
 from snakepit_jupyter.telemetry import Emitter, Event, Measurement, Policy, Tap
 
 NANOSECONDS = 1_000_000_000
@@ -131,10 +134,15 @@ async def stream(
 ) -> AsyncGenerator[pb.TelemetryEvent, None]:
     """StreamTelemetry, as worker and bridge serve it: every event that its reader wants, until either end closes.
 
+    A control that cannot be read ends the stream: its reader would wait in vain for what it asked for.
+
     Args:
         emitter: where events come from; its `close` ends the stream.
         requests: the reader's controls, obeyed as they come; that they end means nothing.
         opened: sends the initial metadata, so that the reader knows that from now on it misses nothing.
+
+    Raises:
+        InvalidParameter: if a control cannot be read; its message is for the reader.
     """
     tap = emitter.attach()
     obeying = asyncio.create_task(_obey(tap, requests))
@@ -142,6 +150,8 @@ async def stream(
         await opened()
         async for event in tap:
             yield event_to_pb(event)
+        if obeying.done():
+            obeying.result()
     finally:
         emitter.detach(tap)
         obeying.cancel()
@@ -149,5 +159,15 @@ async def stream(
 
 
 async def _obey(tap: Tap, requests: AsyncIterable[pb.TelemetryControl]) -> None:
-    async for control in requests:
-        tap.policy = policy_after(tap.policy, control)
+    """Obey each control.
+
+    Raises:
+        InvalidParameter: if one cannot be read; the events end, too.
+    """
+    try:
+        async for control in requests:
+            tap.policy = policy_after(tap.policy, control)
+    except DecodeError:
+        tap.close()
+        message = "this control of telemetry cannot be read: it is no TelemetryControl"
+        raise InvalidParameter(message, details={"key": "control"}) from None

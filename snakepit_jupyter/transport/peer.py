@@ -10,7 +10,7 @@ import grpc
 import grpc.aio
 
 from snakepit_jupyter import values
-from snakepit_jupyter.codecs import peer
+from snakepit_jupyter.codecs import correlation, peer
 from snakepit_jupyter.codecs._generated import snakepit_bridge_pb2 as bridge_pb
 from snakepit_jupyter.codecs._generated import snakepit_bridge_pb2_grpc as bridge_grpc
 from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2 as pb
@@ -29,7 +29,6 @@ from snakepit_jupyter.transport.grpc import ConnectionLost
 from snakepit_jupyter.transport.options import CHANNEL_OPTIONS
 from snakepit_jupyter.transport.telemetry import TelemetryLine
 
-CORRELATION_HEADER = "x-snakepit-correlation-id"
 # A worker that listens may not be reached at the first try: (seconds between tries, growing to) and for each.
 TRIES = 5
 FIRST_PAUSE = 0.05
@@ -43,7 +42,6 @@ PEER_OPTIONS = (
 )
 # The contract wants a deadline for every stream; a call without one of its own is ended by whoever gives it up.
 LONGEST_CALL = 7 * 24 * 3600.0
-LONGEST_HEADER = 256
 # With such labels a caller could have the worker unpickle what it sends.
 UNPICKLING = "binary_format:"
 
@@ -170,7 +168,7 @@ class PeerTransport:
             raise WorkerTimeout(f"{call.tool} was given up before it began")
         self._sessions.add(request.session_id)
         method = self._stub.ExecuteStreamingTool if call.streaming else self._stub.ExecuteTool
-        rpc = method(request, timeout=remaining or LONGEST_CALL, metadata=_headers(call))
+        rpc = method(request, timeout=remaining or LONGEST_CALL, metadata=correlation.headers(call.correlation_id))
         self._rpcs[call.call_id] = rpc
         return rpc
 
@@ -235,13 +233,6 @@ def _split(call: Call) -> tuple[dict[str, Any], dict[str, bytes]]:
     }
     binary.update(call.binary)
     return {name: value for name, value in arguments.items() if name not in binary}, binary
-
-
-def _headers(call: Call) -> tuple[tuple[str, str], ...]:
-    """The correlation id, unless a peer chose one that a header cannot hold; the request says it too."""
-    text = call.correlation_id
-    fits = text.isascii() and text.isprintable() and text == text.strip() and len(text) <= LONGEST_HEADER
-    return ((CORRELATION_HEADER, text),) if fits else ()
 
 
 def _metadata(call: Call) -> Mapping[str, str]:

@@ -42,7 +42,8 @@ class StreamChunk:
     Args:
         data: what it carries: any value that can be sent.
         is_final: whether it is the last one.
-        metadata: what is said of it, as texts; the caller finds it under `_metadata`.
+        metadata: what is said of it, as texts; the caller finds it under `_metadata`. Numbers, dates, paths and
+            members of enums are told as they are written, of all else the shape.
     """
 
     data: Any = None

@@ -2,12 +2,13 @@
 
 import importlib
 import inspect
+import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from snakepit_jupyter.errors import InvalidConfig, ToolNotFound
+from snakepit_jupyter.errors import InvalidConfig, ToolNotFound, describe
 from snakepit_jupyter.messages import ToolInfo
 from snakepit_jupyter.worker.adapter import marked_tools
 from snakepit_jupyter.worker.arguments import Signature
@@ -110,8 +111,9 @@ class Catalog:
         for key in keys:
             try:
                 self._hook(self._instances.pop(key), "cleanup")
-            except BaseException:  # the other sessions' adapters must not suffer
-                traceback.print_exc()
+            except BaseException as error:  # the other sessions' adapters must not suffer
+                told = describe(error, __package__)
+                sys.stderr.write(told.remote_traceback or f"{told.message}\n")
         return len(keys)
 
     def close(self) -> None:

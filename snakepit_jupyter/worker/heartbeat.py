@@ -90,7 +90,7 @@ async def beat(link: BridgeLink, session_id: str, settings: HeartbeatSettings) -
     while True:
         missed = 0 if await _answered(link, session_id, settings) else missed + 1
         if missed >= max(1, settings.max_missed_heartbeats):
-            log.error("the bridge has missed %d heartbeats of the session %s", missed, session_id)
+            log.error("the bridge has missed %d heartbeats of the session %r", missed, session_id)
             if settings.dependent:
                 return
             missed = 0

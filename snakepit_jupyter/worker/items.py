@@ -2,16 +2,25 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, time, timedelta
+from enum import Enum
+from numbers import Number
+from pathlib import PurePath
 from typing import Any
+from uuid import UUID
 
 from snakepit_jupyter import exact_json, values
 from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2 as pb
 from snakepit_jupyter.codecs.protobuf import ENCODING_NUMBERS
 from snakepit_jupyter.messages import Call
+from snakepit_jupyter.redaction import shape
 from snakepit_jupyter.values import Encoding
 
 JSON = Encoding.JSON
 PLAIN = frozenset({str, int, float, bool, bytes, list, tuple, type(None)})
+# What of a chunk's metadata is told as its own text; of numpy, by the names of its classes.
+TOLD = (str, Number, type(None), date, time, timedelta, UUID, PurePath, Enum)
+NUMPYS = {"number", "bool", "bool_", "datetime64", "timedelta64"}
 WHOLE = (str, bytes, bytearray, memoryview, Mapping)
 
 
@@ -24,6 +33,8 @@ class Writer:
 
     def __init__(self, call: Call) -> None:
         self._encode = values.encode_plain if call.plain else values.encode_marked
+        # Our own clients tell None from an empty dict; the contract's peers get nothing for it.
+        self._none = b"" if call.plain else b"null"
 
     def payload(self, value: Any) -> tuple[bytes, pb.Encoding.ValueType]:
         """A value on the wire; None as nothing."""
@@ -43,7 +54,7 @@ class Writer:
 
         Args:
             item: what the tool yielded or returned.
-            is_final: whether it is the last one, even if the item does not say so.
+            is_final: whether it is the last one, even if the item does not say so; a last None is no value.
         """
         if isinstance(item, dict):
             said = item.get("is_final", False)
@@ -51,7 +62,7 @@ class Writer:
         elif type(item) not in PLAIN and _is_chunk(item):
             return self._own_chunk(item, is_final=is_final)
         if item is None:
-            return pb.Chunk(is_final=is_final)
+            return pb.Chunk(is_final=True) if is_final else pb.Chunk(data=self._none)
         data, encoding = self._encode(item)
         if encoding is JSON and not is_final:  # nearly every chunk, and each field that is named costs
             return pb.Chunk(data=data)
@@ -79,8 +90,17 @@ def _has_own(item: Any, name: str) -> bool:
 
 
 def text_of(value: Any) -> str:
-    """A value as a text that protobuf takes: a lone surrogate cannot travel."""
-    return str(value).encode("utf-8", "backslashreplace").decode()
+    """A value as a text that protobuf takes: a lone surrogate cannot travel.
+
+    Numbers, dates and the like as they are written. Of all else its shape: what an object says of itself, and the
+    bytes there are, may be a secret.
+    """
+    text = str(value) if isinstance(value, TOLD) or _is_numpys_scalar(value) else shape(value)
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _is_numpys_scalar(value: Any) -> bool:
+    return any(base.__module__ == "numpy" and base.__name__ in NUMPYS for base in type(value).__mro__)
 
 
 def items_of(outcome: Any) -> Iterator[Any] | None:

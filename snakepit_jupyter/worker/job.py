@@ -8,7 +8,7 @@ from typing import Any
 
 from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2 as pb
 from snakepit_jupyter.codecs.protobuf import failure_to_pb
-from snakepit_jupyter.errors import RunStopped, ToolError, describe
+from snakepit_jupyter.errors import Failure, RunStopped, ToolError, describe
 from snakepit_jupyter.messages import Call, StopRung
 from snakepit_jupyter.worker.context import SessionContext
 from snakepit_jupyter.worker.host import CallHost, Host
@@ -72,7 +72,14 @@ class Job:
 
 
 def ending(job: Job, error: BaseException) -> pb.CallEnd:
-    """How a call ended that something was raised in."""
+    """How a call ended that something was raised in. Never raises."""
+    try:
+        return _ending(job, error)
+    except BaseException:  # the exception is the user's: asked what it is, it may raise any other
+        return _failed_with(Failure(ToolError.code, "the tool raised an exception that cannot be told"))
+
+
+def _ending(job: Job, error: BaseException) -> pb.CallEnd:
     if isinstance(error, Abandoned) or (job.cancelled and _only_stops(error)):
         return stopped()
     return _failed(error)
@@ -94,6 +101,10 @@ def _failed(error: BaseException) -> pb.CallEnd:
     failure = describe(error, OURS)
     if isinstance(error, ToolError):
         failure = replace(failure, remote_traceback=_with_caller(error))
+    return _failed_with(failure)
+
+
+def _failed_with(failure: Failure) -> pb.CallEnd:
     return pb.CallEnd(outcome=pb.OUTCOME_FAILED, failure=failure_to_pb(failure))
 
 

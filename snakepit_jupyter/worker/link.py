@@ -5,8 +5,8 @@ from typing import Any
 
 import grpc.aio
 
+from snakepit_jupyter.codecs import correlation
 from snakepit_jupyter.codecs._generated import snakepit_bridge_pb2_grpc as bridge_grpc
-from snakepit_jupyter.codecs.peer import CORRELATION_HEADER
 from snakepit_jupyter.transport.auth import bearer
 from snakepit_jupyter.transport.options import CHANNEL_OPTIONS
 
@@ -36,7 +36,7 @@ class BridgeLink:
 
     def headers(self, correlation_id: str = "") -> Headers:
         """The metadata of a call to the bridge."""
-        said = ((CORRELATION_HEADER, correlation_id),) if correlation_id else ()
+        said = correlation.headers(correlation_id)
         return (*bearer(self._token), *said) if self._token else said
 
     async def aclose(self) -> None:

@@ -179,7 +179,7 @@ class PeerService(bridge_grpc.BridgeServiceServicer):
             correlation_id=peer.correlation_id(request.metadata, _headers_of(context)),
         )
         if self._sessions:
-            await self._sessions.ensure(request.session_id)
+            await self._sessions.ensure(request.session_id, call.correlation_id)
         return call, arguments
 
     def _print(self, update: pb.CallUpdate) -> None:
@@ -205,9 +205,12 @@ class PeerService(bridge_grpc.BridgeServiceServicer):
         self, request_iterator: AsyncIterator[bridge_pb.TelemetryControl], context: Any
     ) -> None:
         told = stream(EMITTER, request_iterator, lambda: context.send_initial_metadata(()))
-        async with aclosing(told) as events:
-            async for event in events:
-                await context.write(event)
+        try:
+            async with aclosing(told) as events:
+                async for event in events:
+                    await context.write(event)
+        except InvalidParameter as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, error.message)
 
 
 def _refuse_pickle(request: bridge_pb.ExecuteToolRequest) -> None:
@@ -233,7 +236,7 @@ def _ms_since(started: float) -> int:
 def _refusal(
     failure: Failure, request: bridge_pb.ExecuteToolRequest, arguments: Mapping[str, Any], started: float
 ) -> bridge_pb.ExecuteToolResponse:
-    message = peer.error_payload(failure, request.tool_name, request.session_id, arguments, limit=None)
+    message = peer.error_answer(failure, request.tool_name, request.session_id, arguments)
     return bridge_pb.ExecuteToolResponse(error_message=message, execution_time_ms=_ms_since(started))
 
 

@@ -53,6 +53,7 @@ LAST_GRACE = 3.0
 SENDING = 1.0
 # What the tools' last lines have to be written, in seconds.
 PRINTING = 0.2
+FORMAT = "%(asctime)s %(levelname)s %(name)s [%(correlation_id)s]: %(message)s"
 log = logging.getLogger("snakepit_jupyter")
 
 
@@ -81,7 +82,7 @@ def main() -> NoReturn:
 def _log_to_stderr(level: str) -> None:
     """Our own lines go to the real standard error, which the tools' output never takes over."""
     handler = logging.StreamHandler(sys.__stderr__)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(logging.Formatter(FORMAT, defaults={"correlation_id": "-"}))
     log.addHandler(handler)
     log.propagate = False
     chosen = SILENT if level.lower() == "none" else LEVELS.get(level.lower(), logging.ERROR)

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from snakepit_jupyter.messages import Call
+from snakepit_jupyter.redaction import shape
 from snakepit_jupyter.telemetry import Emitter, Event
 from snakepit_jupyter.tracing import worker_span
 from snakepit_jupyter.worker.context import CURRENT
@@ -96,7 +97,7 @@ def _ending(error: BaseException | None) -> tuple[str, dict[str, str]]:
         return "stop", {}
     if _is_stop(error):
         return "stop", {"stopped": "true"}
-    return "exception", {"error_type": type(error).__name__}
+    return "exception", {"error_type": shape(error)}  # its name, whatever its metaclass says
 
 
 def _is_stop(error: BaseException) -> bool:

@@ -27,6 +27,14 @@ class HostCallers(BaseAdapter):
             return f"caught {error.remote_type}"
         return "nothing was raised"
 
+    @tool(description="Call one and give back all that is said of its failure")
+    def ask_and_tell(self, name: str) -> list[str]:
+        try:
+            self.session_context.call_host_tool(name)
+        except ToolError as error:
+            return [error.message, error.remote_traceback]
+        return []
+
     @tool(description="Ask before each step", supports_streaming=True)
     def ask_each_step(self, steps: int) -> Iterator[dict[str, Any]]:
         for step in range(1, steps + 1):

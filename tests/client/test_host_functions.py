@@ -12,7 +12,17 @@ import pytest
 from waiting import run_async
 
 import snakepit_jupyter as snakepit
-from snakepit_jupyter import AsyncClient, Client, InvalidParameter, ToolError, ToolNotFound, WorkerTimeout
+from snakepit_jupyter import (
+    AsyncClient,
+    Client,
+    InvalidParameter,
+    ToolError,
+    ToolNotFound,
+    WorkerTimeout,
+)
+from snakepit_jupyter.client.host_tools import HostTools, _failed
+from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2 as pb
+from snakepit_jupyter.errors import Failure
 
 ADAPTER = "client.host_callers:HostCallers"
 
@@ -69,6 +79,52 @@ def test_what_the_function_raises_travels_to_the_tool_and_from_there_to_the_call
     assert (caught.value.remote_type, caught.value.remote_message) == ("PermissionError", "not today")
     assert "in refuse" in caught.value.remote_traceback
     assert client.execute("ask_or_catch", {"name": "refuse", "given": {"reason": "no"}}) == "caught PermissionError"
+
+
+class Unspeakable(BaseException):
+    def __str__(self) -> str:
+        raise SystemExit(9)
+
+
+class NamelessKind(type):
+    def __getattribute__(cls, name: str) -> Any:
+        if name == "__name__":
+            raise SystemExit(9)
+        return super().__getattribute__(name)
+
+
+class Nameless(Exception, metaclass=NamelessKind):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (Unspeakable, "Unspeakable: (its text cannot be made)"),
+        (Nameless, "Nameless"),
+    ],
+    ids=["text", "name"],
+)
+def test_whatever_the_function_raises_there_is_an_answer(
+    client: Client, kind: type[BaseException], message: str
+) -> None:
+    def refuse() -> None:
+        raise kind
+
+    client.register_host_tool(refuse)
+    assert client.execute("ask_and_tell", {"name": "refuse"})[0] == message
+
+
+@pytest.mark.parametrize("outward", [False, True])
+def test_a_failure_that_cannot_be_sent_is_an_answer_all_the_same(outward: bool) -> None:
+    odd: Any = 5
+    reply = _failed(Failure(odd, odd), outward=outward)
+    assert reply.failure.message == "the host tool raised what cannot be described"
+
+
+def test_a_function_that_is_not_there_any_more_is_an_answer_too() -> None:
+    reply = HostTools("c")._call(pb.HostToolCall(tool="gone"), outward=False)
+    assert (reply.failure.code, reply.failure.message) == ("tool_not_found", "there is no host tool 'gone'")
 
 
 def test_a_function_that_nobody_registered_is_not_found_and_those_there_are_named(client: Client) -> None:
@@ -150,6 +206,25 @@ def test_tools_see_which_functions_there_are(client: Client) -> None:
 def test_what_cannot_be_a_host_tool_is_refused(client: Client, function: Any, name: str | None) -> None:
     with pytest.raises(InvalidParameter, match="host tool"):
         client.register_host_tool(function, name=name)
+
+
+@pytest.mark.parametrize(
+    ("given", "key"),
+    [
+        ({"name": 5}, "name"),
+        ({"name": 0}, "name"),
+        ({"name": "\ud800"}, "name"),
+        ({"description": 5}, "description"),
+        ({"session_id": 5}, "session_id"),
+        ({"session_id": "\ud800"}, "session_id"),
+    ],
+)
+def test_what_is_said_of_a_host_tool_is_text(given: dict[str, Any], key: str) -> None:
+    client = Client(pool_size=1)
+    with pytest.raises(InvalidParameter) as caught:
+        client.register_host_tool(print, **given)
+    assert caught.value.key == key
+    assert not client.running
 
 
 def test_functions_registered_before_the_start_and_after_a_restart_are_there() -> None:

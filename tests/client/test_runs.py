@@ -164,7 +164,7 @@ def test_a_run_says_what_it_is(client: Client) -> None:
         ("list", {"data": [1, 2]}),
         ("number", {"data": 4.5}),
         ("bytes", {"data": b"\x00\xff", "raw_data_base64": "AP8="}),
-        ("none", {}),
+        ("none", {"data": None}),
     ],
 )
 def test_a_chunk_is_a_dict(client: Client, what: str, envelope: dict[str, Any]) -> None:

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
 import trustme
-from waiting import all_gone, below, run_async
+from waiting import all_gone, below, eventually, run_async
 
 import snakepit_jupyter as snakepit
 from snakepit_jupyter import AsyncClient, Client, GrpcUnavailable, InvalidConfig
@@ -21,6 +22,7 @@ from snakepit_jupyter.client import default
 from snakepit_jupyter.codecs._generated import snakepit_bridge_pb2 as pb
 from snakepit_jupyter.codecs._generated import snakepit_bridge_pb2_grpc as pb_grpc
 
+TESTS = Path(__file__).parent.parent
 PROGRAM = [str(Path(sys.executable).with_name("snakepit")), "serve"]
 
 
@@ -47,13 +49,14 @@ class Served:
 
 
 @contextmanager
-def served(*words: str) -> Iterator[Served]:
+def served(*words: str, cwd: Path = TESTS) -> Iterator[Served]:
     process = subprocess.Popen(
         [*PROGRAM, "--pool-size", "1", "--adapter", "tools_for_tests:Streams", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=Path(__file__).parent.parent,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
     )
     assert process.stdout is not None
     try:
@@ -152,11 +155,33 @@ def test_nobody_there_is_one_clear_error() -> None:
         ("127.0.0.1:5000", None, None, "give the bridge's token"),
         ("127.0.0.1:5000", "t", "f", "give the bridge's token"),
         ("127.0.0.1:5000", None, "/no/such/file", "cannot be read"),
+        ("127.0.0.1:5000", None, 5, "5 is no file"),
+        ("127.0.0.1:5000", None, "a\0b", "is no file"),
+        ("127.0.0.1:5000", None, os.devnull, "what /dev/null holds is no token"),
+        ("127.0.0.1:5000", 5, None, "the token is no token"),
+        ("127.0.0.1:5000", "", None, "the token is no token"),
+        ("127.0.0.1:5000", "a\nb", None, "the token is no token"),
+        ("127.0.0.1:5000", "tökén", None, "the token is no token"),
+        (5, "t", None, "5 is no address of a bridge"),
     ],
 )
-def test_what_cannot_be_a_bridge_is_refused(address: str, token: str | None, file: str | None, message: str) -> None:
-    with pytest.raises(InvalidConfig, match=message):
+def test_what_cannot_be_a_bridge_is_refused(address: Any, token: Any, file: Any, message: str) -> None:
+    with pytest.raises(InvalidConfig, match=message) as caught:
         Client.connect(address, token, token_file=file)
+    assert token is None or str(token) not in caught.value.hint.split()
+
+
+def test_a_file_that_is_no_text_holds_no_token(tmp_path: Path) -> None:
+    (tmp_path / "token").write_bytes(b"\xff\xfe")
+    with pytest.raises(InvalidConfig, match="is no token of a bridge"):
+        Client.connect("127.0.0.1:5000", token_file=tmp_path / "token")
+
+
+@pytest.mark.parametrize("text", ["", "-----BEGIN PRIVATE KEY-----"])
+def test_a_file_without_a_certificate_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "certificate").write_text(text)
+    with pytest.raises(InvalidConfig, match="there is no certificate in"):
+        Client.connect("127.0.0.1:5000", "t", certificate=tmp_path / "certificate")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -192,6 +217,11 @@ def test_a_bridge_that_dies_ends_the_command_with_an_error(tmp_path: Path) -> No
         (["--listen", "127.0.0.1:0", "--token-file", "/no/such/directory/token"], "cannot be written"),
         (["--listen", "0.0.0.0:0", "--tls-certificate", "/no/such", "--tls-key", "/no/such"], "cannot be read"),
         (["--listen", "unix:/no/such/directory/b.sock"], "cannot listen on"),
+        (["--listen", "localhost:99999"], "with a port from 0 to 65,535"),
+        (["--listen", "localhost:-1"], "with a port from 0 to 65,535"),
+        (["--listen", "unix:"], "Write unix:PATH or HOST:PORT"),
+        (["--listen", "127.0.0.1:0", "--tls-certificate", "c.pem"], "there is a certificate without its key"),
+        (["--listen", "127.0.0.1:0", "--tls-key", "k.pem"], "there is a key without its certificate"),
     ],
 )
 def test_what_cannot_be_served_is_one_clear_error(words: list[str], message: str) -> None:
@@ -219,7 +249,7 @@ def make_certificate(directory: Path) -> tuple[Path, Path, Path]:
     """A certificate, its key, and what it is signed by."""
     files = directory / "certificate.pem", directory / "key.pem", directory / "authority.pem"
     authority = trustme.CA()
-    made = authority.issue_cert("localhost")
+    made = authority.issue_cert("localhost", "0.0.0.0")
     made.cert_chain_pems[0].write_to_path(str(files[0]))
     made.private_key_pem.write_to_path(str(files[1]))
     authority.cert_pem.write_to_path(str(files[2]))
@@ -242,13 +272,90 @@ def test_with_tls_it_may_be_open_to_others_and_errors_that_leave_show_no_content
             Client.connect(f"localhost:{port}", token_file=running.token_file)
 
 
+def test_what_it_prints_for_python_connects_also_with_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / 'a "b" c'
+    place.mkdir()
+    certificate, key, _ = make_certificate(place)
+    monkeypatch.setattr(default, "_client", None)
+    with served("--listen", "localhost:0", "--tls-certificate", str(certificate), "--tls-key", str(key)) as running:
+        statement = running.lines[2].removeprefix("in Python: ")
+        assert "certificate=" in statement
+        client = eval(statement, {"snakepit_jupyter": snakepit})
+        assert client.execute("ping")["message"] == "pong: ping"
+        client.stop()
+
+
+def test_what_this_machine_trusts_is_trusted_if_no_certificate_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, key, authority = make_certificate(tmp_path)
+    tls = ["--tls-certificate", str(certificate), "--tls-key", str(key)]
+    with served("--listen", "localhost:0", *tls) as running:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "nothing"))
+        with pytest.raises(GrpcUnavailable):
+            Client.connect(running.address, token_file=running.token_file, certificate="")
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+        with Client.connect(running.address, token_file=running.token_file, certificate="") as client:
+            assert client.execute("ping")["message"] == "pong: ping"
+        directory = tmp_path / "trusted"
+        directory.mkdir()
+        (directory / "12345678.0").symlink_to(authority)
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "nothing"))
+        monkeypatch.setenv("SSL_CERT_DIR", str(directory))
+        with Client.connect(running.address, token_file=running.token_file, certificate="") as client:
+            assert client.execute("ping")["message"] == "pong: ping"
+
+
+def leak() -> None:
+    raise ValueError("password='swordfish'")
+
+
+@pytest.mark.parametrize(("host", "is_redacted"), [("0.0.0.0", True), ("localhost", False)])
+def test_what_a_function_of_this_process_raises_is_redacted_if_it_leaves_the_machine(
+    tmp_path: Path, host: str, is_redacted: bool
+) -> None:
+    certificate, key, authority = make_certificate(tmp_path)
+    tls = ["--tls-certificate", str(certificate), "--tls-key", str(key)]
+    with served("--listen", "0.0.0.0:0", *tls, "--adapter", "client.host_callers:HostCallers") as running:
+        address = f"{host}:{running.address.rpartition(':')[2]}"
+        with Client.connect(address, token_file=running.token_file, certificate=authority) as client:
+            client.register_host_tool(leak)
+            message, trace = client.execute("ask_and_tell", {"name": "leak"})
+    assert message.startswith("ValueError: password=")
+    assert ("swordfish" not in message) is is_redacted
+    assert ("swordfish" not in trace) is is_redacted
+
+
+def test_why_no_worker_can_be_started_leaves_without_its_secrets_too(tmp_path: Path) -> None:
+    certificate, key, authority = make_certificate(tmp_path)
+    adapter = tmp_path / "changing_adapter.py"
+    adapter.write_text("from tools_for_tests import Failures\n")
+    tls = ["--tls-certificate", str(certificate), "--tls-key", str(key)]
+    with served("--listen", "0.0.0.0:0", *tls, "--adapter", "changing_adapter:Failures", cwd=tmp_path) as running:
+        port = running.address.rpartition(":")[2]
+        with Client.connect(f"localhost:{port}", token_file=running.token_file, certificate=authority) as client:
+            adapter.write_text("raise RuntimeError(\"password='swordfish'\")\n")
+            with pytest.raises(snakepit.WorkerCrashed):
+                client.execute("die_at_once")
+            failure = eventually(lambda: client.status().failure)
+            assert failure is not None
+            assert failure.code == "worker_start_failed"
+            assert "RuntimeError" in failure.message
+            assert "swordfish" not in f"{failure.message}{failure.hint}{failure.remote_traceback}"
+
+
 def test_losing_the_bridge_is_one_clear_error_and_it_can_be_connected_again(tmp_path: Path) -> None:
     address = f"unix:{tmp_path}/b.sock"
     with served("--listen", address) as running:
         client = Client.connect(running.address, token_file=running.token_file)
+        run = client.execute_stream("endless", {"path": str(tmp_path / "end")})
         assert running.leave() == 0
-    with pytest.raises(GrpcUnavailable):
+    with pytest.raises(GrpcUnavailable) as caught:
         client.execute("ping")
+    assert "start it again with `snakepit serve`, then connect again" in caught.value.hint
     client.stop()
+    with pytest.raises(GrpcUnavailable) as caught:
+        run.result()
+    assert "starts a new one" not in caught.value.hint
     with served("--listen", address) as running, Client.connect(address, token_file=running.token_file) as again:
         assert again.execute("ping")["message"] == "pong: ping"

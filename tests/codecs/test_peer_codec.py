@@ -4,6 +4,7 @@ import contextlib
 import json
 import math
 import sys
+import time
 from typing import Any
 
 import grpc
@@ -437,10 +438,43 @@ def test_a_failure_with_countless_details_still_fits() -> None:
     assert json.loads(text)["type"] == "InvalidParameter"
 
 
-def test_without_a_limit_nothing_is_left_out() -> None:
-    failure = Failure("tool_error", "E: " + "x" * 50_000, remote_type="E", remote_traceback="y" * 50_000)
-    told = json.loads(peer.error_payload(failure, "t", "s", limit=None))
-    assert (told["message"], told["traceback"]) == ("x" * 50_000, "y" * 50_000)
+def test_an_answer_has_room_for_more_but_not_for_everything() -> None:
+    def answered(letters: int) -> str:
+        texts = ["x" * letters, "y" * letters + "the end"]
+        failure = Failure("tool_error", f"E: {texts[0]}", remote_type="E", remote_traceback=texts[1])
+        return peer.error_answer(failure, "t", "s")
+
+    told = json.loads(answered(20_000))
+    assert (told["message"], told["traceback"]) == ("x" * 20_000, "y" * 20_000 + "the end")
+    for letters in (50_000, 6_000_000):
+        text = answered(letters)
+        told = json.loads(text)
+        assert peer.ANSWER // 2 < len(text) <= peer.ANSWER
+        assert told["message"].startswith("xxx")
+        assert told["traceback"].endswith("yyythe end")
+
+
+@pytest.mark.parametrize("letter", [letter for letter in WORST if letter != "\ud800"])
+def test_a_long_text_fits_into_an_answer_with_both_its_ends(letter: str) -> None:
+    text = peer.answer_text(f"it began so {letter * 1_000_000} and ended so")
+    assert peer.ANSWER // 2 < len(text.encode()) <= peer.ANSWER
+    assert text.startswith("it began so ")
+    assert text.endswith(" and ended so")
+    assert peer.answer_text(letter * 10) == letter * 10
+
+
+def test_a_text_of_any_length_costs_no_more_than_one_that_fits() -> None:
+    text = "x%é" * 10_000_000
+    failure = Failure("tool_error", f"E: {text}", remote_type="E", remote_traceback=text)
+    ours = InvalidParameter(text, hint=text, details={text: text}).failure()
+    before = time.process_time()
+    for said in (failure, ours):
+        peer.error_payload(said, "t", "s", {"library": text})
+        peer.error_answer(said, text, text)
+    peer.status_details(text)
+    peer.answer_text(text)
+    # Each of these took seconds while it looked at every letter, and the bridge stood still.
+    assert time.process_time() - before < 3
 
 
 # Tools.

@@ -93,6 +93,24 @@ STREAMS: dict[str, Callable[[], Any]] = {
 }
 
 
+class Wordless(BaseException):
+    def __str__(self) -> str:
+        raise SystemExit(9)
+
+    __repr__ = __str__
+
+
+class NoName(type):
+    def __getattribute__(cls, name: str) -> Any:
+        if name == "__name__":
+            raise SystemExit(9)
+        return super().__getattribute__(name)
+
+
+class Nameless(Exception, metaclass=NoName):
+    pass
+
+
 class Conformance(BaseAdapter):
     @tool(description="What arrived, and of which types")
     def described(self, **arguments: Any) -> dict[str, Any]:
@@ -128,6 +146,10 @@ class Conformance(BaseAdapter):
     @tool(description="Leaves, as a script does")
     def leave(self) -> None:
         raise SystemExit(3)
+
+    @tool(description="Raises what leaves when it is asked what it is")
+    def leave_wordlessly(self, nameless: bool = False) -> None:
+        raise Nameless if nameless else Wordless
 
     @tool(description="What the tool is told of its call")
     def context(self) -> dict[str, Any]:

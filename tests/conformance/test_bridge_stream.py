@@ -13,7 +13,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from waiting import came_to_rest, eventually, run_async, written
 
 from conformance.bridge import Stranger, a_request, as_any, stranger_of
-from snakepit_jupyter import Client
+from snakepit_jupyter import Client, Event
 from snakepit_jupyter.codecs._generated import snakepit_bridge_pb2 as pb
 
 Refusal = tuple[grpc.StatusCode, str]
@@ -220,6 +220,45 @@ def test_parameters_are_read_before_a_worker_is_touched(client: Client) -> None:
         assert len(client.status().runs) == runs
 
     with_stranger(client, scene)
+
+
+def test_a_tool_registered_for_a_worker_that_does_not_have_it_is_not_found(client: Client) -> None:
+    async def scene(stranger: Stranger) -> None:
+        worker = client.status().workers[0].worker_id
+        await registered(stranger, "nobodys", worker=worker, streaming=True)
+        await registered(stranger, "ping", worker=worker, streaming=True)
+        assert await stranger.refusal(a_request("s", "nobodys", {})) == (
+            grpc.StatusCode.NOT_FOUND,
+            "Tool nobodys not found for session s",
+        )
+        status, text = await stranger.refusal(a_request("s", "ping", {}))
+        assert status is grpc.StatusCode.UNIMPLEMENTED
+        assert text.startswith("Streaming execution is not enabled for tool ping. ")
+
+    with_stranger(client, scene)
+
+
+def test_whoever_subscribed_is_told_of_calls_that_are_refused(client: Client) -> None:
+    told: list[tuple[str, str, str]] = []
+
+    def note(event: Event) -> None:
+        told.append((event.name, event.metadata["tool"], event.metadata["code"]))
+
+    async def scene(stranger: Stranger) -> None:
+        for refused in (session_not_found, tool_not_found, remote_without_streaming, bad_json):
+            await refused(stranger)
+        assert not (await stranger.call("s", "cuont")).success
+
+    with client.subscribe(note, "snakepit.*.failed"):
+        with_stranger(client, scene)
+        eventually(lambda: len(told) == 5)
+    assert told == [
+        ("snakepit.stream.failed", "count", "session_not_found"),
+        ("snakepit.stream.failed", "cuont", "tool_not_found"),
+        ("snakepit.stream.failed", "ping", "streaming_not_supported"),
+        ("snakepit.stream.failed", "count", "invalid_parameter"),
+        ("snakepit.call.failed", "cuont", "tool_not_found"),
+    ]
 
 
 def test_chunks_before_a_failure_stay_delivered(client: Client) -> None:

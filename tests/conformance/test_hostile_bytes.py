@@ -8,12 +8,14 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
-from conformance.bridge import Stranger, stranger_of
 from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import DecodeError
+from google.protobuf.message_factory import GetMessageClass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from waiting import run_async
 
+from conformance.bridge import Stranger, stranger_of
 from snakepit_jupyter import Client
 from snakepit_jupyter.codecs import peer
 from snakepit_jupyter.codecs._generated import snakepit_bridge_pb2 as bridge_pb
@@ -29,6 +31,11 @@ UNARY = [
     *(BRIDGE_SERVICE + m.name for m in bridge_pb.DESCRIPTOR.services_by_name["BridgeService"].methods),
     *(RUN_SERVICE + m.name for m in pb.DESCRIPTOR.services_by_name["RunService"].methods),
 ]
+FILES = {
+    "snakepit.bridge.BridgeService": bridge_pb.DESCRIPTOR.services_by_name["BridgeService"],
+    "snakepit.jupyter.v1.RunService": pb.DESCRIPTOR.services_by_name["RunService"],
+}
+OPEN = [f"{BRIDGE_SERVICE}StreamTelemetry", f"{RUN_SERVICE}OfferHostTools"]
 # How a malformed or senseless request may end; not UNKNOWN: that is an exception nobody expected.
 ANSWERS = {
     grpc.StatusCode.OK,
@@ -57,21 +64,53 @@ def on_the_bridge(client: Client, scene: Any) -> None:
 
 
 async def send_raw(stranger: Stranger, channel: grpc.aio.Channel, path: str, message: bytes) -> grpc.StatusCode:
-    """Send bytes as the one message of a call and read what comes, for a while; how it ended."""
+    """Send bytes as the one message of a call and read what comes; how it ended.
+
+    Those streams that stay open after a message that can be read are closed after a while.
+    """
+    stays = path in OPEN and is_message(path, message)
     calling: Any = channel.stream_stream(path)(metadata=stranger.metadata, timeout=PATIENCE)
     try:
-        async with asyncio.timeout(0.5):
+        async with asyncio.timeout(0.5 if stays else PATIENCE):
             await calling.write(message)
             await calling.done_writing()
             while await calling.read() is not grpc.aio.EOF:
                 pass
-    except TimeoutError:  # a stream that stays open, as those of telemetry and host tools do
+    except TimeoutError:
         calling.cancel()
+        assert stays, "it got no answer"
     except grpc.aio.AioRpcError as error:
         if error.code() is grpc.StatusCode.UNKNOWN and "DecodeError" in (error.details() or ""):
             return grpc.StatusCode.INVALID_ARGUMENT  # gRPC's own answer to what is no message of ours
         return error.code()
+    else:
+        assert is_message(path, message), "it was taken for a message"
     return grpc.StatusCode.OK
+
+
+def is_message(path: str, data: bytes) -> bool:
+    """Whether bytes are a message of the kind that an RPC takes."""
+    service, name = path.removeprefix("/").split("/")
+    method = FILES[service].FindMethodByName(name)
+    try:
+        GetMessageClass(method.input_type).FromString(data)
+    except DecodeError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("path", OPEN)
+@pytest.mark.parametrize("message", [b"\xff", b"\xff\xff", b"\x0a\xff\xff\xff\xff\x0f"])
+def test_a_stream_that_would_stay_open_is_refused_when_it_begins_with_no_message(
+    shared: Client, path: str, message: bytes
+) -> None:
+    async def scene(stranger: Stranger) -> None:
+        bridge = shared._core._bridge
+        assert bridge is not None
+        async with grpc.aio.insecure_channel(bridge.address) as channel:
+            assert await send_raw(stranger, channel, path, message) is grpc.StatusCode.INVALID_ARGUMENT
+
+    on_the_bridge(shared, scene)
 
 
 @pytest.mark.parametrize("path", UNARY)

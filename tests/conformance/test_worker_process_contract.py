@@ -298,7 +298,7 @@ def test_what_is_registered_are_the_adapters_tools_and_no_others() -> None:
         tools = {tool.name: tool for tool in worker.bridge.last("RegisterTools").request.tools}
     assert set(tools) == {
         *("described", "result", "stream", "async_stream", "awaited", "fail", "fail_late", "leave", "context"),
-        *("talk", "sleep", "keep", "start_process", "endless", "many", "ask_host"),
+        *("leave_wordlessly", "talk", "sleep", "keep", "start_process", "endless", "many", "ask_host"),
     }
     sleep = tools["sleep"]
     assert sleep.description == "Sleeps"
@@ -332,8 +332,18 @@ def test_only_a_refusal_that_matters_is_logged(message: str, logged: bool) -> No
     with standalone() as worker:
         refusal = bridge_pb.RegisterToolsResponse(error_message=message)
         worker.bridge.answers["RegisterTools"] = lambda *_: refusal
-        assert worker.answer("result", kind="int") == 7
-        assert ("did not register" in worker.output()) is logged
+        request = request_for("result", {"kind": "int"}, metadata={"correlation_id": "sp-logged"})
+        assert worker.ask("ExecuteTool", request).success
+        assert ("[sp-logged]: the bridge did not register the tools" in worker.output()) is logged
+        assert worker.bridge.last("RegisterTools").headers["x-snakepit-correlation-id"] == "sp-logged"
+
+
+def test_no_session_can_forge_a_line_of_the_log() -> None:
+    with standalone() as worker:
+        refusal = bridge_pb.RegisterToolsResponse(error_message="quota")
+        worker.bridge.answers["RegisterTools"] = lambda *_: refusal
+        assert worker.ask("ExecuteTool", request_for("result", {"kind": "int"}, "s\nFORGED")).success
+        assert worker.output().count("\n") == 1
 
 
 # Heartbeats.

@@ -456,10 +456,14 @@ def test_a_tools_exception_is_told_with_its_traceback_and_what_the_arguments_say
 
 
 @pytest.mark.parametrize("rpc", ["ExecuteTool", "ExecuteStreamingTool"])
-def test_a_huge_failure_arrives(worker: Worker, rpc: str) -> None:
-    told = payload_of(failure_text(worker, rpc, request_for("fail", {"message": "x%é\n" * 50_000})))
+@pytest.mark.parametrize("times", [50_000, 1_500_000])
+def test_a_huge_failure_arrives(worker: Worker, rpc: str, times: int) -> None:
+    # Clients take 4 MiB at most, if nobody has told them otherwise.
+    text = failure_text(worker, rpc, request_for("fail", {"message": "x%é\n" * times}))
+    assert len(text) <= 64 * 1024
+    told = payload_of(text)
     assert told["type"] == "ValueError"
-    assert (len(told["message"]) == 200_000) is (rpc == "ExecuteTool")
+    assert (len(told["message"]) > 5000) is (rpc == "ExecuteTool")
     assert told["traceback"].endswith("x%é\n" * 3 + "\n")
 
 
@@ -471,6 +475,8 @@ def test_a_huge_failure_arrives(worker: Worker, rpc: str) -> None:
         ("result", {"kind": "int", "more": 1}, "InvalidParameter"),
         ("result", {"kind": 5}, "InvalidParameter"),
         ("leave", {}, "SystemExit"),  # upstream: the whole worker dies
+        ("leave_wordlessly", {}, "Wordless"),
+        ("leave_wordlessly", {"nameless": True}, "Nameless"),
     ],
 )
 @pytest.mark.parametrize("rpc", ["ExecuteTool", "ExecuteStreamingTool"])
@@ -529,6 +535,17 @@ def test_the_correlation_id_may_come_as_a_header_or_is_made(worker: Worker) -> N
     made = {correlation_id(), correlation_id()}
     assert len(made) == 2
     assert all(one.startswith("sp-") and len(one) == 27 for one in made)
+
+
+NO_IDS = ["x\ny", "ü", "a\x00b", "z" * 20_000, " lead"]
+
+
+@pytest.mark.parametrize("said", NO_IDS, ids=ascii)
+def test_what_can_be_no_id_is_replaced_by_a_new_one(worker: Worker, said: str) -> None:
+    request = request_for("context", {}, metadata={"correlation_id": said})
+    found = json.loads(worker.ask("ExecuteTool", request).result.value)["request_metadata"]["correlation_id"]
+    assert found.startswith("sp-")
+    assert len(found) == 27
 
 
 # Telemetry: section 11.
@@ -590,6 +607,12 @@ def test_telemetry_can_be_filtered(worker: Worker) -> None:
     call.cancel()
 
 
+def test_a_telemetry_control_that_cannot_be_read_is_refused(worker: Worker) -> None:
+    call: Any = worker.channel.stream_stream("/snakepit.bridge.BridgeService/StreamTelemetry")
+    refused = refusal_of(lambda: list(call(iter([b"\xff"]), metadata=worker.metadata, timeout=10)))
+    assert (refused.code(), "TelemetryControl" in refused.details()) == (grpc.StatusCode.INVALID_ARGUMENT, True)
+
+
 # Host tools, of a bridge that is not ours. Our own bridges are asked through RunService.
 
 STANDALONE = pytest.mark.parametrize("worker", ["standalone"], indirect=True)
@@ -619,6 +642,19 @@ def host(request: pb.ExecuteElixirToolRequest, _context: Any) -> pb.ExecuteElixi
         return pb.ExecuteElixirToolResponse(error_message="it broke")
     doubled = {"doubled": 2 * json.loads(request.parameters["x"].value)}
     return pb.ExecuteElixirToolResponse(success=True, result=any_json(doubled))
+
+
+@STANDALONE
+@pytest.mark.parametrize("said", NO_IDS, ids=ascii)
+def test_a_host_tool_answers_whatever_id_its_caller_has_chosen(worker: Worker, said: str) -> None:
+    exposed = pb.GetExposedElixirToolsResponse(tools=[pb.ToolSpec(name="double")])
+    worker.bridge.answers["GetExposedElixirTools"] = lambda *_: exposed
+    worker.bridge.answers["ExecuteElixirTool"] = host
+    arguments = {"name": "double", "arguments": {"x": 4}}
+    reply = worker.ask("ExecuteTool", request_for("ask_host", arguments, metadata={"correlation_id": said}))
+    assert reply.success, reply.error_message
+    seen = worker.bridge.last("ExecuteElixirTool")
+    assert seen.headers["x-snakepit-correlation-id"] == seen.request.metadata["correlation_id"] != said
 
 
 @STANDALONE

@@ -3,6 +3,7 @@
 import io
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -99,6 +100,18 @@ def test_any_call_can_be_told(call: Call, said: str) -> None:
 @given(st.text(), st.dictionaries(st.text(), st.text()))
 def test_an_event_is_one_line_whatever_is_in_it(name: str, metadata: Mapping[str, str]) -> None:
     assert len(log.line(Event(name, {}, metadata)).splitlines()) <= 1
+
+
+FORGED = "x\n2030-01-01 00:00:00,000 ERROR snakepit.bridge [sp-1] all is lost"
+
+
+def test_no_call_and_nobody_who_logs_can_forge_a_line() -> None:
+    call = replace(CALL, correlation_id=FORGED, tool=FORGED, session_id=FORGED)
+    assert len(told("debug", call)) == 3
+    out = configured("error")
+    log.log.error("%s", FORGED, extra={"correlation_id": FORGED})
+    assert out.getvalue().count("\n") == 1
+    assert "[x\\x0a2030" in out.getvalue()
 
 
 def test_whoever_logs_there_is_masked_and_has_a_place_for_an_id() -> None:

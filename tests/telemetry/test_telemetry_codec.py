@@ -17,6 +17,7 @@ from snakepit_jupyter.codecs.telemetry import (
     policy_after,
     stream,
 )
+from snakepit_jupyter.errors import InvalidParameter
 from snakepit_jupyter.telemetry import Emitter, Event, Policy
 
 int64s = st.integers(-(2**63), 2**63 - 1)
@@ -208,6 +209,30 @@ def test_controls_are_obeyed_as_they_come_and_their_end_means_nothing() -> None:
         await peer.said.put(None)
         tell(emitter, "a", "b", "c")
         await peer.has("a", "c")
+
+    run_async(scene())
+
+
+def test_a_control_that_cannot_be_read_ends_the_stream_of_who_sent_it() -> None:
+    async def controls() -> AsyncIterator[pb.TelemetryControl]:
+        yield ON
+        await asyncio.sleep(0)
+        yield pb.TelemetryControl.FromString(b"\xff")
+
+    async def opened() -> None:
+        pass
+
+    async def scene() -> None:
+        emitter = Emitter()
+        other = Peer(emitter)
+        await other.is_open.wait()
+        with pytest.raises(InvalidParameter, match="control of telemetry cannot be read"):
+            await anext(stream(emitter, controls(), opened))
+        tell(emitter, "a")
+        await other.has("a")
+        emitter.close()
+        await other.reading
+        assert asyncio.all_tasks() == {asyncio.current_task()}
 
     run_async(scene())
 

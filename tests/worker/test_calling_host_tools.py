@@ -170,6 +170,17 @@ def test_it_says_on_whose_behalf_it_asks_and_how_long_there_is() -> None:
     run_async(play())
 
 
+@pytest.mark.parametrize("said", ["x\ny", "ü", "a\x00b", "z" * 20_000], ids=ascii)
+def test_it_answers_whatever_id_the_caller_has_chosen(said: str) -> None:
+    async def play() -> None:
+        async with scene() as on:
+            end = await on.end_of(replace(call_of("ask", name="add", arguments={"a": 1, "b": 2}), correlation_id=said))
+            assert end.outcome == pb.OUTCOME_DONE, end.failure
+            assert on.notebook.asked[0].correlation_id.startswith("sp-")
+
+    run_async(play())
+
+
 def test_a_stream_may_ask_in_its_middle() -> None:
     async def play() -> None:
         async with scene() as stage:

@@ -11,6 +11,17 @@ from snakepit_jupyter.worker.catalog import Catalog, load_adapter, load_catalog
 BUILTIN = ["snakepit_jupyter.adapters.demo:DemoAdapter"]
 
 
+class NoName(type):
+    def __getattribute__(cls, name: str) -> Any:
+        if name in {"__name__", "__qualname__", "__module__"}:
+            raise SystemExit(9)
+        return super().__getattribute__(name)
+
+
+class Nameless(Exception, metaclass=NoName):
+    """One that nothing can be told of."""
+
+
 class Counter(BaseAdapter):
     log: list[str] = []  # noqa: RUF012 - shared on purpose
 
@@ -26,6 +37,8 @@ class Counter(BaseAdapter):
             raise RuntimeError("bad luck")
         if self.number == 14:
             sys.exit("worse luck")
+        if self.number == 15:
+            raise Nameless
 
     @tool(description="Count on")
     def count_on(self) -> int:
@@ -133,6 +146,15 @@ def test_at_the_end_every_instance_is_cleaned_up_even_if_one_raises(
     catalog.close()
     assert sorted(Counter.log[2:]) == ["cleaned at 1", "cleaned at 13"]
     assert "RuntimeError: bad luck" in capsys.readouterr().err
+
+
+def test_a_cleanup_whose_exception_cannot_be_told_is_told_by_its_name(
+    catalog: Catalog, capsys: pytest.CaptureFixture[str]
+) -> None:
+    catalog.instance(catalog.find("count_on"), "a").number = 15
+    catalog.instance(catalog.find("count_on"), "b").number = 15
+    catalog.close()
+    assert capsys.readouterr().err == "Nameless\nNameless\n"
 
 
 def test_a_cleanup_that_wants_to_leave_the_process_is_kept_from_it(

@@ -1,10 +1,15 @@
 """What a tool yields or returns, as chunks."""
 
+import datetime as dt
 from collections import OrderedDict, namedtuple
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
@@ -79,6 +84,60 @@ def test_its_metadata_travels_as_texts() -> None:
     assert envelope(StreamChunk("x", metadata=said))["_metadata"] == {"step": "3", "where": "a\\ud800b", "7": "None"}
 
 
+class Colour(Enum):
+    RED = 1
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (True, "True"),
+        (0.5, "0.5"),
+        (Decimal("1.50"), "1.50"),
+        (dt.datetime(2026, 2, 6, 12, 30, tzinfo=dt.UTC), "2026-02-06 12:30:00+00:00"),
+        (dt.timedelta(seconds=3), "0:00:03"),
+        (UUID(int=7), "00000000-0000-0000-0000-000000000007"),
+        (Path("a") / "b", "a/b"),
+        (Colour.RED, "Colour.RED"),
+        (np.float32(0.5), "0.5"),
+        (np.int64(3), "3"),
+        (np.True_, "True"),
+        (np.datetime64("2026-02-06"), "2026-02-06"),
+    ],
+    ids=str,
+)
+def test_what_is_known_to_have_a_text_is_told_by_it(value: Any, text: str) -> None:
+    assert envelope(StreamChunk("x", metadata={"m": value}))["_metadata"] == {"m": text}
+
+
+class Secretive:
+    def __str__(self) -> str:
+        return "the secret"
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Secretive(), "Secretive"),
+        (b"the secret", "bytes 10"),
+        (bytearray(b"the secret"), "bytearray 10"),
+        (np.bytes_(b"the secret"), "bytes_ 10"),
+        ([Secretive()], "list of 1"),
+        ({"key": Secretive()}, "dict of 1"),
+        (ValueError("the secret"), "ValueError"),
+        (np.array(["the secret"]), "ndarray 1 <U10"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_of_all_else_only_the_shape_is_told_also_of_keys(value: Any, text: str) -> None:
+    assert envelope(StreamChunk("x", metadata={"m": value}))["_metadata"] == {"m": text}
+    if isinstance(value, Hashable):
+        said: dict[Any, Any] = {value: 1}
+        assert envelope(StreamChunk("x", metadata=said))["_metadata"] == {text: "1"}
+
+
 @pytest.mark.parametrize("metadata", [None, {}, "no mapping", 3])
 def test_metadata_that_is_none_is_left_out(metadata: Any) -> None:
     assert envelope(Piece("x", metadata=metadata)) == {"data": "x", "is_final": False}
@@ -118,8 +177,14 @@ def test_a_plain_value_is_its_chunks_data(value: Any) -> None:
     assert (got, type(got)) == (value, type(value))
 
 
-def test_nothing_is_an_empty_chunk() -> None:
-    assert envelope(None) == {"is_final": False}
+def test_none_is_a_value_for_our_own_clients_and_nothing_for_others() -> None:
+    assert envelope(None) == {"data": None, "is_final": False}
+    assert Writer(Call("tool", plain=True)).chunk(None).data == b""
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_a_last_none_is_no_value(plain: bool) -> None:
+    assert Writer(Call("tool", plain=plain)).chunk(None, is_final=True) == pb.Chunk(is_final=True)
 
 
 def test_for_a_reader_that_knows_no_more_values_are_plain() -> None:

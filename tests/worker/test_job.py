@@ -81,6 +81,22 @@ def test_an_exception_that_cannot_say_what_it_is_still_is_told() -> None:
     assert failure_of(Speechless()).remote_type == "Speechless"
 
 
+def test_no_exception_can_end_more_than_its_call() -> None:
+    class Wordless(BaseException):
+        def __str__(self) -> str:
+            raise SystemExit(9)
+
+        __repr__ = __str__
+
+    class Faceless(Exception):
+        @property  # type: ignore[misc]
+        def __class__(self) -> type:
+            raise SystemExit(9)
+
+    assert failure_of(Wordless()).remote_type == "Wordless"
+    assert failure_of(Faceless()).message
+
+
 def stopped_after(final: Any, *rungs: StopRung) -> Job:
     async def scene() -> Job:
         job = Job(Call("tool"), Outbox(asyncio.get_running_loop()))
