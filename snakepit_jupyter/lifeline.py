@@ -326,7 +326,8 @@ async def guarded(group: int) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        shell.kill()
+        with contextlib.suppress(ProcessLookupError):  # somebody else has killed it
+            shell.kill()
         await shell.wait()
 
 
@@ -338,7 +339,7 @@ class Parent:
     """
 
     def __init__(self, answer_fd: int) -> None:
-        self._answer_fd = answer_fd
+        self._answer_fd: int | None = answer_fd
         os.set_inheritable(answer_fd, False)
         self._parent_pid = os.getppid()
         # User code must find neither the lifeline nor the place of the answer under its own standard streams.
@@ -362,9 +363,11 @@ class Parent:
         return bytes(line)
 
     def answer(self, message: Mapping[str, Any]) -> None:
-        """Tell the parent; only the first answer counts."""
-        with contextlib.suppress(BrokenPipeError), os.fdopen(self._answer_fd, "wb") as pipe:
-            pipe.write(json.dumps(message).encode() + b"\n")
+        """Tell the parent; only the first answer counts. Its descriptor is closed then, and may be anybody's later."""
+        descriptor, self._answer_fd = self._answer_fd, None
+        if descriptor is not None:
+            with contextlib.suppress(BrokenPipeError), os.fdopen(descriptor, "wb") as pipe:
+                pipe.write(json.dumps(message).encode() + b"\n")
 
     def watch(self, gone: Callable[[], object]) -> None:
         """Call `gone` on a thread of its own when the parent has let go or is dead."""

@@ -71,6 +71,11 @@ class Deadline:
         return None if self.at == float("inf") else max(0.0, self.at - time.monotonic())
 
 
+def new_call_id() -> str:
+    """An id for a call or run."""
+    return f"r-{uuid.uuid4().hex[:12]}"
+
+
 def new_correlation_id() -> str:
     """An id as upstream makes them: `sp-` and 24 hexadecimal digits."""
     return f"sp-{uuid.uuid4().hex[:24]}"
@@ -101,7 +106,7 @@ class Call:
     session_id: str = ""
     streaming: bool = False
     deadline: Deadline = Deadline()
-    call_id: str = field(default_factory=lambda: f"r-{uuid.uuid4().hex[:12]}")
+    call_id: str = field(default_factory=new_call_id)
     labels: Mapping[str, str] = field(default_factory=dict)
     encoding: Encoding = Encoding.JSON
     binary: Mapping[str, bytes] = field(default_factory=dict)

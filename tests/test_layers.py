@@ -25,7 +25,7 @@ VOCABULARY = {
     "notebook",
     "arguments",
 }
-OF_BOTH_ENDS = {"transport.address", "transport.auth", "transport.options"}
+OF_BOTH_ENDS = {"transport.address", "transport.auth", "transport.cancelled", "transport.options"}
 
 # What a layer may import besides itself. A name stands for the module and all below it.
 ALLOWED: dict[str, set[str]] = {

@@ -18,6 +18,7 @@ from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2 as pb
 from snakepit_jupyter.codecs.protobuf import run_state_from_pb
 from snakepit_jupyter.config import Config
 from snakepit_jupyter.errors import (
+    InvalidParameter,
     RunNotFound,
     SnakepitError,
     StreamingNotSupported,
@@ -33,6 +34,10 @@ from snakepit_jupyter.pool.process import WorkerStartError
 # Runs that have ended can still be read: so many, with so many bytes of chunks together.
 KEPT_RUNS = 100
 KEPT_BYTES = 64 * 1024 * 1024
+# So many ids are remembered that were stopped before they came.
+REMEMBERED_STOPS = 1000
+# Seconds in which a client whose connection broke may come again, until its foreground runs are stopped.
+CLIENT_GRACE = 10.0
 
 
 class Bridge:
@@ -50,9 +55,10 @@ class Bridge:
         self.hub = hub
         self.sessions = Sessions(config.max_sessions, config.session_ttl)
         self.registry = Registry(config.max_programs_per_session)
-        self.host_tools = HostTools(config.host_tool_timeout)
+        self.host_tools = HostTools(config.host_tool_timeout, self._client_left)
         self._runs: OrderedDict[str, BridgeRun] = OrderedDict()
         self._calls: dict[str, BridgeRun] = {}
+        self._stopped_before: OrderedDict[str, str] = OrderedDict()
         self._opened = time.monotonic()
 
     async def execute(self, call: Call) -> BridgeRun:
@@ -62,6 +68,8 @@ class Bridge:
             SnakepitError: if the tool cannot be called so, or no worker can be started.
         """
         call = await self._admit(call)
+        if call.call_id in self._calls or call.call_id in self._runs:
+            raise _id_is_taken(call.call_id)
         run = BridgeRun(call, self._pool, self._config, self.hub)
         self._calls[call.call_id] = run
         try:
@@ -80,9 +88,13 @@ class Bridge:
         """
         if call.call_id not in self._runs:
             call = await self._admit(call)
+        if call.call_id in self._calls:
+            raise _id_is_taken(call.call_id)
         if call.call_id not in self._runs:
             self._runs[call.call_id] = BridgeRun(call, self._pool, self._config, self.hub, held)
             self._forget_oldest()
+            if (reason := self._stopped_before.pop(call.call_id, None)) is not None:
+                self._runs[call.call_id].stop(reason)
         return self._runs[call.call_id]
 
     def run(self, run_id: str) -> BridgeRun:
@@ -122,19 +134,26 @@ class Bridge:
             if not behind:
                 # The first chunk goes at once; those that come within the interval go together.
                 await asyncio.sleep(0 if run.log.closed else pause)
-                await run.log.after(seq)
+                if version == run.version:  # else the state has changed while nobody waited to be told
+                    await run.log.after(seq)
 
     def cancel(self, call_id: str, reason: str) -> bool:
         """Stop a run or a plain call; False if there is none of that id that still goes on."""
         run = self._runs.get(call_id) or self._calls.get(call_id)
-        if run is None or run.status.ended:
+        if run is None:
+            # Who is interrupted while it starts a run stops it by its id, and that may overtake the start.
+            self._stopped_before[call_id] = reason
+            if len(self._stopped_before) > REMEMBERED_STOPS:
+                self._stopped_before.popitem(last=False)
+            return False
+        if run.status.ended:
             return False
         run.stop(reason)
         return True
 
-    async def close_session(self, session_id: str, *, expired: bool = False) -> int:
+    async def close_session(self, session_id: str) -> int:
         """End a session: what it left on the workers is cleaned up, and its registered tools are forgotten."""
-        self.forget_session(session_id, expired=expired)
+        self.forget_session(session_id)
         return await self._pool.close_session(session_id)
 
     def forget_session(self, session_id: str, *, expired: bool = False) -> None:
@@ -162,13 +181,26 @@ class Bridge:
         for run in (*self._runs.values(), *self._calls.values()):
             if not run.status.ended:
                 self._touch(run.call.session_id)
-        for session_id in self.sessions.expired(time.monotonic()):
-            await self.close_session(session_id, expired=True)
+        # All at once: one that is used again while a worker takes its time over another's end is not an expired one.
+        expired = self.sessions.expired(time.monotonic())
+        for session_id in expired:
+            self.forget_session(session_id, expired=True)
+        await asyncio.gather(*map(self._pool.close_session, expired))
 
     def client_of(self, call_id: str) -> str:
         """The client whose run or call that is; "" if there is none of that id."""
         run = self._runs.get(call_id) or self._calls.get(call_id)
         return run.call.client_id if run else ""
+
+    def _client_left(self, client_id: str) -> None:
+        asyncio.get_running_loop().call_later(CLIENT_GRACE, self._stop_runs_of, client_id)
+
+    def _stop_runs_of(self, client_id: str) -> None:
+        """Nobody reads the foreground runs of a client that does not come again; each may hold a worker for ever."""
+        if not self.host_tools.has_client(client_id):
+            for run in self._runs.values():
+                if run.held and run.call.client_id == client_id:
+                    run.stop("its client went away")
 
     async def _admit(self, call: Call) -> Call:
         """The call as it is to be run. One that cannot be is told of as failed."""
@@ -274,6 +306,11 @@ class Bridge:
                 return
             size -= run.log.size
             del self._runs[run.call.call_id]
+
+
+def _id_is_taken(call_id: str) -> InvalidParameter:
+    hint = "Give each call an id of its own, or none."
+    return InvalidParameter(f"there is a call {call_id!r} already", hint=hint, details={"key": "call_id"})
 
 
 def _with_tool(worker: WorkerInfo, tools_of: Mapping[str, str]) -> WorkerInfo:

@@ -6,7 +6,7 @@ stream ends, its functions are gone, and whoever waits for one is told.
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -83,10 +83,12 @@ class HostTools:
 
     Args:
         timeout: seconds that a call may take, if its caller has no earlier deadline.
+        gone: called with the id of a client whose stream has ended; it may come again.
     """
 
-    def __init__(self, timeout: float) -> None:
+    def __init__(self, timeout: float, gone: Callable[[str], object] = lambda _client_id: None) -> None:
         self._timeout = timeout
+        self._gone = gone
         self._offers: list[Offer] = []
 
     async def serve(self, offers: AsyncIterator[pb.HostToolOffer]) -> AsyncGenerator[pb.HostToolCall, None]:
@@ -109,6 +111,11 @@ class HostTools:
             reading.cancel()
             self._offers.remove(offer)
             offer.close()
+            self._gone(offer.client_id)
+
+    def has_client(self, client_id: str) -> bool:
+        """Whether a client of that id is connected."""
+        return any(offer.client_id == client_id for offer in self._offers)
 
     async def _read(self, offer: Offer, messages: AsyncIterator[pb.HostToolOffer]) -> None:
         async for message in messages:
@@ -142,8 +149,8 @@ class HostTools:
         """All functions that calls of a session see, by name."""
         seen: dict[str, pb.HostTool] = {}
         for offer in self._offers:
-            for (owner, name), tool in offer.tools.items():
-                if owner in {"", session_id}:
+            for _, name in offer.tools:
+                if tool := offer.find(session_id, name):
                     seen[name] = tool
         return [seen[name] for name in sorted(seen)]
 

@@ -7,6 +7,7 @@ call is also logged with the shapes of its arguments, and with their contents if
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Mapping
 from reprlib import Repr
 from typing import Any, TextIO
@@ -103,6 +104,13 @@ def call(asked: Call, environment: Mapping[str, str] = os.environ) -> None:
         given = {**_arguments(asked), **asked.binary}
         text = ", ".join(f"{name}: {said(value)}" for name, value in given.items())
         log.debug("%s is called with %s", asked.tool, text or "nothing", extra={"correlation_id": asked.correlation_id})
+
+
+def tell_bug(asked: Call, error: Exception) -> None:
+    """Log what nobody expected in the course of a call: its type and where it was raised, never its text."""
+    *_, where = traceback.extract_tb(error.__traceback__)
+    said = (type(error).__name__, asked.tool, where.filename, where.lineno)
+    log.error("%s while %s was run, at %s:%s", *said, extra={"correlation_id": asked.correlation_id})
 
 
 def _arguments(asked: Call) -> dict[str, Any]:

@@ -339,6 +339,7 @@ def _host_tool_spec(tool: pb.HostTool) -> bridge_pb.ToolSpec:
         parameters=[
             bridge_pb.ParameterSpec(name=p.name, type=p.type or "any", required=p.required) for p in tool.parameters
         ],
+        metadata={"variadic": "true"} if tool.variadic else {},
     )
 
 

@@ -10,12 +10,13 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from snakepit_jupyter.bridge.log import tell_bug
 from snakepit_jupyter.bridge.runlog import RunLog
 from snakepit_jupyter.bridge.telemetry import Hub
 from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2 as pb
 from snakepit_jupyter.codecs.protobuf import failure_from_pb, failure_to_pb, run_state_to_pb
 from snakepit_jupyter.config import Config
-from snakepit_jupyter.errors import Failure
+from snakepit_jupyter.errors import Failure, SnakepitError
 from snakepit_jupyter.messages import Call, RunState, RunStatus, StopRung
 from snakepit_jupyter.pool.local import LocalPool
 from snakepit_jupyter.pool.process import NoWorker, WorkerProcess
@@ -107,6 +108,10 @@ class BridgeRun:
             self._conclude(pb.CallEnd(outcome=pb.OUTCOME_STOPPED))
         except NoWorker as error:
             self._fail(error.failure)
+        except Exception as error:  # a bug of ours: its readers must not wait for ever
+            tell_bug(self.call, error)
+            what = f"the bridge could not run {self.call.tool} ({type(error).__name__})"
+            self._fail(Failure(SnakepitError.code, what, "This is a mistake in snakepit_jupyter, not in the tool."))
         finally:
             deadline.cancel()
 
@@ -246,7 +251,8 @@ class BridgeRun:
             (StopRung.COOPERATIVE, self.config.cancel_grace),
             (StopRung.INTERRUPT, self.config.kill_grace),
         ):
-            self._rung = rung
+            if rung is StopRung.COOPERATIVE or self._worker.transport.interrupts:
+                self._rung = rung
             # A worker whose interpreter is held by a C library cannot even answer.
             asked = self._worker.transport.cancel(self.call.call_id, rung, timeout=grace)
             await asyncio.gather(asked, asyncio.sleep(grace))

@@ -177,20 +177,20 @@ class Hub:
     def follow(self, line: Line) -> None:
         """Pass on what a worker tells, until it ends."""
         self._lines[line.said["worker_id"]] = line
-        reader = asyncio.create_task(self._read(line))
+        reader = asyncio.create_task(self._read(line, self._worker_lives[line.said["worker_id"]]))
         self._readers.add(reader)
         reader.add_done_callback(self._readers.discard)
 
-    async def _read(self, line: Line) -> None:
+    async def _read(self, line: Line, life: str) -> None:
         try:
             async with aclosing(line.events()) as events:
                 async for event in events:
-                    self._pass_on(event, line.said)
+                    self._pass_on(event, line.said, life)
         finally:
             if self._lines.get(line.said["worker_id"]) is line:
                 del self._lines[line.said["worker_id"]]
 
-    def _pass_on(self, event: Event, said: Mapping[str, str]) -> None:
+    def _pass_on(self, event: Event, said: Mapping[str, str], life: str) -> None:
         """Tell a worker's event under the name it has outside. What we know of the worker wins over what it says."""
         name = PYTHON + event.name.removeprefix("python.")
         full = replace(
@@ -198,7 +198,7 @@ class Hub:
             name=name,
             metadata={**event.metadata, **said},
             timestamp=event.timestamp if event.timestamp > 0 else time.time(),
-            correlation_id=event.correlation_id or self._worker_lives[said["worker_id"]],
+            correlation_id=event.correlation_id or life,
         )
         self.emitter.emit(name, lambda: outward(full))
 

@@ -19,6 +19,7 @@ from snakepit_jupyter.client.portal import portal
 from snakepit_jupyter.config import Config
 from snakepit_jupyter.errors import (
     AlreadyStarted,
+    GrpcUnavailable,
     RunNotFound,
     SnakepitError,
     WorkerTimeout,
@@ -86,7 +87,8 @@ class Core:
             if self._connection is None:
                 self._connection = self._remote.connect() if self._remote else await self._start_bridge()
                 OPEN.add(self)
-                await self.host_tools.offer(self._connection)
+                with contextlib.suppress(GrpcUnavailable):  # what is asked of the bridge next says it better
+                    await self.host_tools.offer(self._connection)
             return self._connection
 
     async def _start_bridge(self) -> Connection:

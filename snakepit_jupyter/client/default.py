@@ -15,8 +15,8 @@ from snakepit_jupyter.messages import Status, ToolInfo
 
 F = TypeVar("F", bound=Function)
 _client: Client | None = None
-# Functions that were registered stay so when another bridge is chosen.
-_host_tools: list[tuple[Function, str | None, str, str]] = []
+# Functions that were registered stay so when another bridge is chosen; by session and name, as cells are run again.
+_host_tools: dict[tuple[str, str | None], tuple[Function, str | None, str, str]] = {}
 
 
 def default_client() -> Client:
@@ -46,7 +46,7 @@ def connect(
             hint="Stop them first: stop() or %snakepit stop. Or use Client.connect for a client beside them.",
         )
     connected = Client.connect(address, token, token_file=token_file, certificate=certificate)
-    for function, name, description, session_id in _host_tools:
+    for function, name, description, session_id in _host_tools.values():
         connected.register_host_tool(function, name, description=description, session_id=session_id)
     _client = connected
     return connected
@@ -132,7 +132,8 @@ def register_host_tool(
 ) -> None:
     """Let workers call a function of this process; see `Client.register_host_tool`."""
     default_client().register_host_tool(function, name, description=description, session_id=session_id)
-    _host_tools.append((function, name, description, session_id))
+    key = (session_id, name or getattr(function, "__name__", None))
+    _host_tools[key] = (function, name, description, session_id)
 
 
 @overload

@@ -7,6 +7,7 @@ import functools
 import inspect
 import re
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -132,8 +133,12 @@ def _type(parameter: inspect.Parameter) -> str:
     return kind if isinstance(kind, str) else inspect.formatannotation(kind)
 
 
+def _not_offered() -> GrpcUnavailable:
+    return GrpcUnavailable("the bridge does not answer, and does not know of the host tools")
+
+
 class HostTools:
-    """All functions that one client offers. Its methods but `add` run on the portal's loop.
+    """All functions that one client offers. Its methods run on the portal's loop, the functions on threads.
 
     Args:
         client_id: the client.
@@ -149,13 +154,13 @@ class HostTools:
         self._tools[tool.session_id, tool.name] = tool
 
     async def offer(self, connection: Connection) -> None:
-        """Tell the bridge of all functions; returns once calls may come.
+        """Tell the bridge of this client and all its functions; returns once calls may come.
+
+        The stream stands also without functions: its end tells the bridge that the client has gone.
 
         Raises:
             GrpcUnavailable: if the bridge does not answer.
         """
-        if not self._tools:
-            return
         if self._stream is None or self._stream.connection is not connection:
             call = functools.partial(self._call, outward=not is_local(connection.address))
             self._stream = OfferStream(connection, self._client_id, call)
@@ -192,19 +197,22 @@ class OfferStream:
         self._run = run
         self._offered: list[pb.HostTool] = []
         self._outgoing: asyncio.Queue[pb.HostToolOffer] = asyncio.Queue()
-        self._confirmed = asyncio.Event()
+        self._unconfirmed: deque[asyncio.Future[None]] = deque()
         self._task = asyncio.create_task(self._live())
 
     async def offer(self, tools: Sequence[pb.HostTool]) -> None:
-        """Offer these; returns when the bridge has confirmed it."""
+        """Offer these; returns when the bridge has confirmed it.
+
+        Raises:
+            GrpcUnavailable: if it does not answer. They are offered again as soon as it does.
+        """
         self._offered = list(tools)
-        self._confirmed.clear()
+        if self._task.done():
+            raise _not_offered()
+        confirmed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._unconfirmed.append(confirmed)
         self._outgoing.put_nowait(self._message())
-        confirmed = asyncio.create_task(self._confirmed.wait())
-        await asyncio.wait([confirmed, self._task], return_when=asyncio.FIRST_COMPLETED)
-        if not confirmed.done():
-            confirmed.cancel()
-            raise GrpcUnavailable("the bridge has gone before it knew of the host tools")
+        await confirmed
 
     def _message(self) -> pb.HostToolOffer:
         return pb.HostToolOffer(client_id=self._client_id, tools=self._offered)
@@ -212,8 +220,11 @@ class OfferStream:
     async def _live(self) -> None:
         """Keep the stream open for as long as the connection stands."""
         while not self.connection.is_over:
-            with contextlib.suppress(SnakepitError, grpc.aio.AioRpcError):
-                await self._serve()
+            try:
+                with contextlib.suppress(SnakepitError, grpc.aio.AioRpcError):
+                    await self._serve()
+            finally:
+                self._give_up()
             if not self.connection.is_over:
                 await asyncio.sleep(RETRY)
                 self._outgoing = asyncio.Queue()
@@ -230,6 +241,13 @@ class OfferStream:
             await asyncio.gather(writing, return_exceptions=True)
             stream.cancel()
 
+    def _give_up(self) -> None:
+        """Who waits for a confirmation waits no longer; on the next stream everything is offered again."""
+        while self._unconfirmed:
+            confirmed = self._unconfirmed.popleft()
+            if not confirmed.done():
+                confirmed.set_exception(_not_offered())
+
     async def _write(self, stream: Any) -> None:
         while True:
             await stream.write(await self._outgoing.get())
@@ -237,7 +255,9 @@ class OfferStream:
     def _take(self, call: Any) -> None:
         """A call runs on a thread of its own; one without an id confirms an offer."""
         if not call.call_id:
-            self._confirmed.set()
+            confirmed = self._unconfirmed.popleft() if self._unconfirmed else None
+            if confirmed and not confirmed.done():
+                confirmed.set_result(None)
             return
         loop = asyncio.get_running_loop()
         threading.Thread(target=self._answer, args=(loop, call), name=f"host-{call.tool}", daemon=True).start()

@@ -12,13 +12,13 @@ def value_of(data: bytes, encoding: Encoding) -> Any:
     """The value of a result; no JSON at all is None.
 
     Raises:
-        UnserializableValue: if it needs a library that is not installed here; says which.
+        UnserializableValue: if it cannot be read; says which library is missing here, if one is.
     """
     if not data and encoding is not Encoding.BYTES:
         return None
     try:
         return values.decode(data, encoding)
-    except values.LibraryMissing as error:
+    except ValueError as error:
         raise _unreadable(error) from error
 
 
@@ -26,9 +26,11 @@ def envelope_of(chunk: Chunk) -> dict[str, Any]:
     """The chunk as the user sees it. Errors as `value_of`."""
     try:
         return chunk.envelope()
-    except values.LibraryMissing as error:
+    except ValueError as error:
         raise _unreadable(error) from error
 
 
-def _unreadable(error: values.LibraryMissing) -> UnserializableValue:
+def _unreadable(error: ValueError) -> UnserializableValue:
+    if not isinstance(error, values.LibraryMissing):
+        return UnserializableValue(f"what came back cannot be read: {error}", hint="Is the worker of another version?")
     return UnserializableValue(str(error), hint="Or have the tool send lists and numbers instead.")

@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from snakepit_jupyter.client.connection import Connection
@@ -28,19 +29,30 @@ async def serve(config: Config, listen: Listen, token_file: Path | None, say: Ca
     """
     ended = _end_of_process()
     bridge = await EmbeddedBridge.start(config, listen)
-    path = token_file or private_directory() / "token"
     try:
         await _check_workers(bridge)
-        write_secret(path, bridge.token)
-        say(f"listening on {bridge.listening}")
-        say(f"token in {path} (metadata of each call: `authorization: Bearer TOKEN`)")
-        say(f"in Python: {_connect(bridge.listening, path, listen.certificate)}")
-        await _until(ended, bridge)
+        with _secret_in(token_file, bridge.token) as path:
+            say(f"listening on {bridge.listening}")
+            say(f"token in {path} (metadata of each call: `authorization: Bearer TOKEN`)")
+            say(f"in Python: {_connect(bridge.listening, path, listen.certificate)}")
+            await _until(ended, bridge)
     finally:
-        path.unlink(missing_ok=True)
-        if token_file is None:
-            path.parent.rmdir()
         await bridge.stop()
+
+
+@contextlib.contextmanager
+def _secret_in(token_file: Path | None, secret: str) -> Iterator[Path]:
+    """The file with the secret, for as long as the block is entered; what was not written here is left alone."""
+    path = token_file or private_directory() / "token"
+    try:
+        write_secret(path, secret)
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+    finally:
+        if token_file is None:
+            shutil.rmtree(path.parent, ignore_errors=True)
 
 
 def _connect(address: str, token_file: Path, certificate: str) -> str:

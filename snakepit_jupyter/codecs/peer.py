@@ -129,7 +129,7 @@ def result_of(response: bridge_pb.ExecuteToolResponse | bridge_pb.ExecuteElixirT
     if not response.binary_result:
         return beside
     said = values.decode(*beside)
-    if said is None or said == {}:
+    if said is None or (isinstance(said, dict) and not said):  # not `==`: an array compares its elements
         return Payload(response.binary_result, Encoding.BYTES)
     return values.encode({"binary": response.binary_result, "metadata": said})
 

@@ -18,6 +18,7 @@ from snakepit_jupyter.messages import (
     ToolInfo,
     Update,
     WorkerInfo,
+    new_call_id,
 )
 from snakepit_jupyter.values import Encoding
 
@@ -77,7 +78,7 @@ def call_from_pb(message: pb.ToolCall) -> Call:
         session_id=message.session_id,
         streaming=message.streaming,
         deadline=Deadline.after(message.timeout or None),
-        call_id=message.call_id,
+        call_id=message.call_id or new_call_id(),
         labels=dict(message.labels),
         encoding=ENCODINGS.get(message.arguments_encoding, Encoding.JSON),
         binary=dict(message.binary_parameters),

@@ -7,7 +7,7 @@ import secrets
 import string
 import sysconfig
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,14 +100,18 @@ class Launch:
         except OSError as error:
             hint = f"worker_command is {list(self.config.worker_command)}."
             raise WorkerStartError.saying(f"{error.strerror}: {error.filename!r}", hint) from error
-        async with guarded(program.pid):
-            try:
+        try:  # around the guard as well: it may not come up, or its start be cancelled
+            async with AsyncExitStack() as guard:
+                try:
+                    await guard.enter_async_context(guarded(program.pid))
+                except OSError as error:
+                    raise WorkerStartError.saying(f"its guard cannot be started: {error.strerror}") from error
                 yield program
-            finally:
-                program.kill()
-                await program.wait()
-                for left in (self.ready_file, self.ready_file.with_name(f"{self.ready_file.name}.tmp")):
-                    left.unlink(missing_ok=True)
+        finally:
+            program.kill()
+            await program.wait()
+            for left in (self.ready_file, self.ready_file.with_name(f"{self.ready_file.name}.tmp")):
+                left.unlink(missing_ok=True)
 
     async def port(self, program: Program) -> int:
         """The port it has written, once that is whole: until then there may be nothing, or half of it.

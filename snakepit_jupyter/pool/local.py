@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from snakepit_jupyter.config import Config
-from snakepit_jupyter.errors import Failure, PoolSaturated
+from snakepit_jupyter.errors import Failure, PoolSaturated, Unavailable
 from snakepit_jupyter.messages import Call, ToolInfo, WorkerInfo
 from snakepit_jupyter.pool.doors import Doors, Watcher
 from snakepit_jupyter.pool.own import own_worker
@@ -16,6 +16,7 @@ from snakepit_jupyter.pool.state import Action, Assign, PoolState, Refuse, Start
 
 # Seconds that the end of a session waits for adapters' clean-up; it goes on without the caller.
 SESSION_GRACE = 5.0
+ENDED = Failure(Unavailable.code, "the pool ended before a worker was free", Unavailable.advice, Unavailable.retryable)
 
 
 class LocalPool:
@@ -145,6 +146,8 @@ class LocalPool:
         """Stop all workers: their calls are interrupted, clean up and go. Those that are not ready yet are killed."""
         starting = self._state.starting()
         self._state.closing()
+        for call_id in list(self._waiting):
+            self._refuse(call_id, NoWorker(ENDED))
         for life in self._lives:
             if life.get_name() in starting:
                 life.cancel()

@@ -4,7 +4,7 @@ import asyncio
 import enum
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from snakepit_jupyter.codecs._generated import snakepit_bridge_pb2 as bridge_pb
 from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2 as pb
@@ -56,7 +56,13 @@ class Standing(enum.Enum):
 
 
 class Transport(Protocol):
-    """How a worker is reached."""
+    """How a worker is reached.
+
+    Attributes:
+        interrupts: whether `cancel` knows a second rung.
+    """
+
+    interrupts: ClassVar[bool]
 
     def stream(self, call: Call) -> AsyncGenerator[pb.CallUpdate, None]: ...
     async def cancel(self, call_id: str, rung: StopRung, timeout: float) -> None: ...

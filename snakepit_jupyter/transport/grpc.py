@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import grpc
 import grpc.aio
@@ -31,6 +31,8 @@ class GrpcTransport:
         address: where it listens, for example "unix:/path".
         token: the secret it wants.
     """
+
+    interrupts: ClassVar[bool] = True
 
     def __init__(self, address: str, token: str) -> None:
         self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)

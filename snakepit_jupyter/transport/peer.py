@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import grpc
 import grpc.aio
@@ -56,6 +56,8 @@ class PeerTransport:
         session_id: the worker's own session, for calls that have none.
         retire: begins to end the worker, whose state is unknown after a call that was given up; done when it has ended.
     """
+
+    interrupts: ClassVar[bool] = False
 
     def __init__(self, address: str, session_id: str, retire: Callable[[], "asyncio.Future[None]"]) -> None:
         self._address = address
@@ -225,9 +227,11 @@ def _request(call: Call, own_session: str) -> bridge_pb.ExecuteToolRequest:
 def _split(call: Call) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The call's arguments: those that are no bytes, and those that are."""
     try:
-        arguments = dict(values.decode(call.arguments, call.encoding))
-    except (ValueError, TypeError) as error:
+        arguments = values.decode(call.arguments, call.encoding)
+    except ValueError as error:
         raise InvalidParameter(f"the arguments of {call.tool} cannot be read: {error}") from error
+    if not isinstance(arguments, dict) or not all(isinstance(name, str) for name in arguments):
+        raise InvalidParameter(f"the arguments of {call.tool} are no object with names as keys")
     binary = {
         name: bytes(value) for name, value in arguments.items() if isinstance(value, (bytes, bytearray, memoryview))
     }

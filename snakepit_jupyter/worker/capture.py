@@ -9,6 +9,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from snakepit_jupyter.messages import ChunkKind
 
@@ -42,16 +43,17 @@ class LineStream(io.TextIOBase):
             whole, newline, self._pending = (self._pending + text).rpartition("\n")
             if len(self._pending) > LONG_LINE:
                 self._pending = _last_state(self._pending)
-            if newline:
-                self._sink(self._kind, "\n".join(map(_last_state, whole.split("\n"))))
+        # Not under the lock: the sink may wait for its reader, and the loop that sends may print as well.
+        if newline:
+            self._sink(self._kind, "\n".join(map(_last_state, whole.split("\n"))))
         return len(text)
 
     def finish(self) -> None:
         """Hand on a last line without an end."""
         with self._lock:
             pending, self._pending = _last_state(self._pending), ""
-            if pending:
-                self._sink(self._kind, pending)
+        if pending:
+            self._sink(self._kind, pending)
 
 
 def _last_state(line: str) -> str:
@@ -65,6 +67,13 @@ class LogHandler(logging.Handler):
         super().__init__()
         self._sink = sink
         self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """As the base has it, without its lock: the sink may wait, and the loop that sends may log as well."""
+        kept: Any = self.filter(record)  # since Python 3.12 a filter may give another record
+        if kept:
+            self.emit(kept if isinstance(kept, logging.LogRecord) else record)
+        return bool(kept)
 
     def emit(self, record: logging.LogRecord) -> None:
         try:

@@ -83,7 +83,7 @@ def _read(kind: Any, value: Any) -> Any:
 async def beat(link: BridgeLink, session_id: str, settings: HeartbeatSettings) -> None:
     """Beat for a session; returns when the bridge has missed too many in a row and the worker depends on it.
 
-    Whether the bridge still knows the session makes no difference: the next call opens it again.
+    What the answer says of the session makes no difference, as in upstream: it is asked for once, at its first call.
     """
     await asyncio.sleep(settings.initial_delay_ms / 1000)
     missed = 0

@@ -20,6 +20,7 @@ from snakepit_jupyter.codecs._generated import snakepit_jupyter_pb2_grpc as pb_g
 from snakepit_jupyter.codecs.protobuf import ENCODING_NUMBERS, ENCODINGS, failure_from_pb
 from snakepit_jupyter.errors import GrpcUnavailable, RunStopped, SnakepitError, ToolNotFound, WorkerTimeout, error_from
 from snakepit_jupyter.messages import Call, ToolInfo
+from snakepit_jupyter.transport.cancelled import task_is_cancelled
 from snakepit_jupyter.values import Encoding
 from snakepit_jupyter.worker.link import BridgeLink
 
@@ -27,12 +28,15 @@ T = TypeVar("T")
 
 
 class Host(Protocol):
-    """The way to host tools. Its methods run on the server's loop."""
+    """The way to host tools. What its methods return runs on the server's loop."""
 
-    async def call(self, name: str, arguments: Mapping[str, Any], call: Call) -> Any:
+    def call(self, name: str, arguments: Mapping[str, Any], call: Call) -> Coroutine[Any, Any, Any]:
         """Call one on behalf of a call, within that call's deadline.
 
+        The arguments are written here, on the thread of who asks: that takes time, and may run the user's code.
+
         Raises:
+            UnserializableValue: if an argument cannot be sent.
             ToolNotFound, ToolError, WorkerTimeout, GrpcUnavailable: as `SessionContext.call_host_tool` says.
         """
 
@@ -64,18 +68,20 @@ class HostTools:
     def __init__(self, link: BridgeLink) -> None:
         self._link = link
 
-    async def call(self, name: str, arguments: Mapping[str, Any], call: Call) -> Any:
+    def call(self, name: str, arguments: Mapping[str, Any], call: Call) -> Coroutine[Any, Any, Any]:
         """As `Host` says."""
+        return self._ask(_request(name, values.encode(dict(arguments)), call), call)
+
+    async def _ask(self, request: pb.HostToolCall, call: Call) -> Any:
         remaining = call.deadline.remaining
         if remaining == 0:
-            raise too_late(name)
-        request = _request(name, values.encode(dict(arguments)), call)
+            raise too_late(request.tool)
         stub = pb_grpc.RunServiceStub(self._link.channel)
         headers = self._link.headers(call.correlation_id)
         try:
             reply = await stub.CallHostTool(request, metadata=headers, timeout=remaining)
         except grpc.aio.AioRpcError as error:
-            raise _unanswered(name, error) from None
+            raise _unanswered(request.tool, error) from None
         return _result(reply)
 
     async def tools(self, session_id: str) -> Mapping[str, ToolInfo]:
@@ -85,7 +91,7 @@ class HostTools:
             reply = await self._link.peer.GetExposedElixirTools(request, metadata=self._link.headers())
         except grpc.aio.AioRpcError as error:
             raise _unanswered("", error) from None
-        return {spec.name: peer.tool_info(_registration(spec)) for spec in reply.tools}
+        return {spec.name: peer.tool_info(spec) for spec in reply.tools}
 
 
 def _request(name: str, payload: values.Payload, call: Call) -> pb.HostToolCall:
@@ -98,11 +104,6 @@ def _request(name: str, payload: values.Payload, call: Call) -> pb.HostToolCall:
         correlation_id=call.correlation_id,
         caller=call.call_id,
     )
-
-
-def _registration(spec: bridge_pb.ToolSpec) -> bridge_pb.ToolRegistration:
-    """The same fields under the same numbers."""
-    return bridge_pb.ToolRegistration.FromString(spec.SerializeToString())
 
 
 def _result(reply: pb.ExecuteReply) -> Any:
@@ -156,7 +157,7 @@ class CallHost:
         try:
             return await asyncio.wrap_future(future)
         except asyncio.CancelledError:
-            if self._cancelled() and not _is_cancelled():
+            if self._cancelled() and not task_is_cancelled():
                 raise self._stopped(name) from None
             raise
 
@@ -187,9 +188,3 @@ class CallHost:
         if self._call.deadline.remaining == 0:
             return too_late(name)
         return RunStopped(f"the call was stopped while it waited for the host tool {name!r}")
-
-
-def _is_cancelled() -> bool:
-    """Whether the task itself was cancelled, not what it waited for."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

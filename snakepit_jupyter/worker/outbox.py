@@ -31,7 +31,8 @@ class Outbox:
     def __init__(self, loop: asyncio.AbstractEventLoop, limit: int = LIMIT) -> None:
         self.loop = loop
         self._limit = limit
-        self._changed = threading.Condition(threading.Lock())
+        # Reentrant: garbage may be collected while it is held, and a destructor may print.
+        self._changed = threading.Condition(threading.RLock())
         self._chunks: list[pb.Chunk] = []
         self._size = 0
         self._end: pb.CallEnd | None = None
@@ -53,9 +54,13 @@ class Outbox:
             self._add(chunk)
 
     def put_text(self, chunk: pb.Chunk) -> None:
-        """Add what the tool printed. Never raises: clean-up code prints too. Without a reader it may be dropped."""
+        """Add what the tool printed. Never raises: clean-up code prints too. Without a reader it may be dropped.
+
+        On the loop itself it does not wait, for then nobody would make room: without room it is dropped.
+        """
+        waits = not self._is_on_loop()
         with self._changed:
-            while self._size >= self._limit and not self._abandoned:
+            while waits and self._size >= self._limit and not self._abandoned:
                 self._changed.wait()
             if self._size < self._limit:
                 self._add(chunk)
@@ -88,11 +93,16 @@ class Outbox:
             await self._news.wait()
 
     def _take(self) -> pb.CallUpdate:
-        update = pb.CallUpdate(chunks=self._chunks, end=self._end)
-        self._chunks = []
-        self._size = 0
+        chunks, self._chunks, self._size = self._chunks, [], 0
+        update = pb.CallUpdate(chunks=chunks, end=self._end)
         self._changed.notify_all()
         return update
+
+    def _is_on_loop(self) -> bool:
+        try:
+            return asyncio.get_running_loop() is self.loop
+        except RuntimeError:
+            return False
 
     def _wake_sender(self) -> None:
         if self._sender_waits:

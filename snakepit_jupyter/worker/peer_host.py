@@ -1,6 +1,6 @@
 """Host tools of a foreign bridge, called through its BridgeService."""
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 import grpc
@@ -15,7 +15,7 @@ from snakepit_jupyter.worker.link import BridgeLink, Headers
 
 
 class PeerHost:
-    """The host tools of a bridge, asked for at their first use. Only on the loop of the worker's server.
+    """The host tools of a bridge, asked for at their first use.
 
     Args:
         link: the way to the bridge.
@@ -25,8 +25,8 @@ class PeerHost:
         self._link = link
         self._names: dict[str, frozenset[str]] = {}
 
-    async def call(self, name: str, arguments: Mapping[str, Any], call: Call) -> Any:
-        """Call a host tool.
+    def call(self, name: str, arguments: Mapping[str, Any], call: Call) -> Coroutine[Any, Any, Any]:
+        """Call a host tool. The arguments are written here, what is returned runs on the server's loop.
 
         Args:
             name: the tool.
@@ -49,7 +49,10 @@ class PeerHost:
             parameters=peer.encode_parameters(arguments),
             metadata={"correlation_id": call.correlation_id},
         )
-        await self._check(name, call)
+        return self._ask(request, call)
+
+    async def _ask(self, request: bridge_pb.ExecuteElixirToolRequest, call: Call) -> Any:
+        await self._check(request.tool_name, call)
         headers = self._link.headers(call.correlation_id)
         try:
             reply = await self._link.peer.ExecuteElixirTool(request, timeout=call.deadline.remaining, metadata=headers)

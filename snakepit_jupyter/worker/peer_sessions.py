@@ -71,7 +71,8 @@ class PeerSessions:
             session_id=session_id, tools=self._registrations, worker_id=f"python-{os.getpid()}"
         )
         reply = await self._link.peer.RegisterTools(request, timeout=PATIENCE, metadata=headers)
-        return reply.success or "duplicate_tool" in reply.error_message
+        # None is gRPC's word for what cannot be understood.
+        return reply is not None and (reply.success or "duplicate_tool" in reply.error_message)
 
     def beat(self, session_id: str) -> None:
         """Beat for a session from now on."""

@@ -100,6 +100,18 @@ def test_starting_the_same_run_twice_starts_it_once() -> None:
     in_process(scene)
 
 
+def test_a_run_that_was_stopped_before_its_start_had_come_is_stopped(tmp_path: Path) -> None:
+    async def scene(bridge: Bridge) -> None:
+        call = a_call("endless", f'{{"path": "{tmp_path}/end"}}'.encode())
+        assert not bridge.cancel(call.call_id, "its caller was interrupted")
+        run = await bridge.start_run(call, held=True)
+        await asyncio.wait_for(run.ended(), 10)
+        assert run.status is RunStatus.STOPPED
+        assert "its caller was interrupted" in run.state.failure.message
+
+    in_process(scene)
+
+
 def test_a_tool_that_is_not_there_starts_nothing() -> None:
     async def scene(bridge: Bridge) -> None:
         with pytest.raises(ToolNotFound):

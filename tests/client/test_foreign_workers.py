@@ -35,7 +35,7 @@ def a_client(script: Path = STAND_IN, adapter: str = "peer_tools.Tools", **setti
         worker_command=[sys.executable, str(script)],
         adapters=[adapter],
         cancel_grace=0.2,
-        kill_grace=4.0,
+        kill_grace=0.5,
         **settings,
     )
 

@@ -21,7 +21,10 @@ class Mine(BaseAdapter):
 """
 
 
-def test_a_call_given_up_in_the_moment_of_its_turn_does_not_keep_the_worker(directory: Path) -> None:
+@pytest.mark.parametrize("its_turn_has_come", [False, True])
+def test_a_call_given_up_in_the_moment_of_its_turn_does_not_keep_the_worker(
+    directory: Path, *, its_turn_has_come: bool
+) -> None:
     async def scene() -> None:
         config = Config(pool_size=1, adapters=tuple(ALL), sys_path=search_path())
         pool = LocalPool(config, directory, secrets.token_hex(8))
@@ -37,7 +40,9 @@ def test_a_call_given_up_in_the_moment_of_its_turn_does_not_keep_the_worker(dire
                 third = asyncio.create_task(use("third"))
                 while pool.queued < 2:  # noqa: ASYNC110 - the tasks' turns, not a time
                     await asyncio.sleep(0)
-                second.cancel()
+                if not its_turn_has_come:
+                    second.cancel()
+            second.cancel()  # it has not run since the worker was given back
             assert await asyncio.wait_for(third, 5) == "w1"
             assert second.cancelled()
             assert [worker.status for worker in pool.workers()] == ["ready"]
