@@ -7,6 +7,7 @@ layer can speak of the same things. Times are seconds.
 import base64
 import difflib
 import enum
+import re
 import time
 import uuid
 from collections.abc import Collection, Mapping
@@ -74,6 +75,11 @@ class Deadline:
 def new_call_id() -> str:
     """An id for a call or run."""
     return f"r-{uuid.uuid4().hex[:12]}"
+
+
+# Section 6 of the wire contract; host tools keep to it as well.
+TOOL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+TOOL_NAME_RULE = "It has 1 to 64 letters, digits and _-., and begins with a letter or digit."
 
 
 def new_correlation_id() -> str:

@@ -1,17 +1,16 @@
 """Tools that peers have registered in a session, by Snakepit's RegisterTools."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from snakepit_jupyter.errors import InvalidParameter, ProgramQuotaExceeded
-from snakepit_jupyter.messages import ToolInfo
+from snakepit_jupyter.messages import TOOL_NAME, TOOL_NAME_RULE, ToolInfo
 
 # Section 6 of the wire contract.
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-LONGEST_NAME = 64
 MOST_METADATA = 32
 LARGEST_METADATA = 4096
+# Of a name that is none, so many letters are shown.
+SHOWN = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +80,10 @@ class Registry:
 
 def _check(tool: Registered) -> None:
     name = tool.info.name
-    if len(name.encode()) > LONGEST_NAME or not NAME.fullmatch(name):
+    if not TOOL_NAME.fullmatch(name):
         raise InvalidParameter(
-            f"invalid_tool_name: {name[:LONGEST_NAME]!r} is no name of a tool",
-            hint=f"It has 1 to {LONGEST_NAME} letters, digits and _-., and begins with a letter or digit.",
+            f"invalid_tool_name: {name[:SHOWN]!r} is no name of a tool",
+            hint=TOOL_NAME_RULE,
             details={"key": "name"},
         )
     size = sum(len(key.encode()) + len(value.encode()) for key, value in tool.metadata.items())

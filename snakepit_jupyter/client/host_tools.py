@@ -5,7 +5,6 @@ import contextlib
 import contextvars
 import functools
 import inspect
-import re
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -28,10 +27,10 @@ from snakepit_jupyter.errors import (
     ToolNotFound,
     describe,
 )
+from snakepit_jupyter.messages import TOOL_NAME, TOOL_NAME_RULE
 from snakepit_jupyter.transport.address import is_local
 
 Function = Callable[..., Any]
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 # Seconds after which a lost stream is opened again.
 RETRY = 0.5
 
@@ -62,10 +61,10 @@ class HostTool:
                 details={"key": "function"},
             )
         check_text(self.name, "name", "the name of a host tool")
-        if not NAME.fullmatch(self.name):
+        if not TOOL_NAME.fullmatch(self.name):
             raise InvalidParameter(
                 f"{self.name!r} is no name of a host tool",
-                hint="It has 1 to 64 letters, digits and _-., and begins with a letter or digit: name=….",
+                hint=f"{TOOL_NAME_RULE} Give one with name=….",
                 details={"key": "name"},
             )
         check_text(self.description, "description", "the description of a host tool")
